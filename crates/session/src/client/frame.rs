@@ -1,0 +1,347 @@
+//! Applying frames.
+
+use bytes::Bytes;
+use oddswire_delta::{Base, MarketDelta, apply, start};
+use oddswire_model::{Digest, Epoch, MarketNumber, MarketStatus, Revision, StatusEdge, View};
+use oddswire_wire::{
+    FrameError, decode_frame, decode_joined,
+    limits::{FRAMES_JOINED_MAX, RESYNC_MARKETS_MAX},
+    piece::{self, PieceError, PieceKind},
+    proto::{self, Conflation, Resume, ResyncReason, client_message::Message},
+};
+
+use super::{
+    event::{Event, ResumeOutcome},
+    reading::MarketState,
+    session::{ClientSession, Connection, Mirror},
+};
+
+/// Tombstones of a mirror serve nobody; they are dropped after this many changes.
+const CHANGES_BETWEEN_PURGES: u32 = 256;
+
+/// Why a connection must be given up. What is held stays and can be resumed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ClientError {
+    /// The bytes are at fault.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// Too many frames that belong together.
+    #[error("more than {FRAMES_JOINED_MAX} frames belong together")]
+    TooManyJoined,
+    /// Something before the welcome.
+    #[error("the gateway spoke before its welcome")]
+    NotWelcomed,
+    /// A frame came while there was no connection; a mistake in the caller's code.
+    #[error("a frame came while disconnected")]
+    NotConnected,
+}
+
+impl ClientSession {
+    /// Takes one frame: all of it, or what does not fit is asked for again.
+    ///
+    /// # Errors
+    /// When the connection must be given up.
+    pub fn handle_frame(&mut self, now_ms: u64, bytes: Bytes) -> Result<(), ClientError> {
+        if self.connection == Connection::Disconnected {
+            return Err(ClientError::NotConnected);
+        }
+        let length = bytes.len() as u64;
+        let frame = decode_frame(bytes.clone())?;
+        self.heard_ms = now_ms;
+        self.is_stale = false;
+        self.stats.bytes += length;
+        if frame.more {
+            if self.joined.len() + 1 >= FRAMES_JOINED_MAX {
+                return Err(ClientError::TooManyJoined);
+            }
+            self.joined.push(bytes);
+            return Ok(());
+        }
+        self.stats.frames += 1;
+        if self.joined.is_empty() {
+            return self.apply_frame(now_ms, frame);
+        }
+        let mut parts = std::mem::take(&mut self.joined);
+        parts.push(bytes);
+        self.apply_frame(now_ms, decode_joined(&parts)?)
+    }
+
+    fn apply_frame(&mut self, now_ms: u64, frame: proto::ServerFrame) -> Result<(), ClientError> {
+        if let Some(welcome) = &frame.welcome {
+            self.welcomed(welcome);
+        }
+        if let Some(error) = &frame.error {
+            self.events.push_back(Event::Refused {
+                code: error.code(),
+                message: error.message.clone(),
+                subscription: error.subscription,
+            });
+            // A refused subscription must not keep the others from being complete.
+            self.subscriptions.remove(&error.subscription);
+        }
+        if self.connection != Connection::Established {
+            return if frame.error.is_some() { Ok(()) } else { Err(ClientError::NotWelcomed) };
+        }
+        if let Some(subscribed) = frame.subscribed {
+            self.subscribed(&subscribed);
+        }
+        for &number in &frame.removed {
+            self.remove(MarketNumber(number));
+        }
+        let newest = self.apply_pieces(&frame)?;
+        let cursor =
+            frame.cursor.map(Revision).or(newest).or(frame.heartbeat.map(|beat| Revision(beat.revision)));
+        if let Some(heartbeat) = frame.heartbeat {
+            self.freshness = heartbeat.freshness_ms.map(|freshness_ms| (u64::from(freshness_ms), now_ms));
+        }
+        // What the gateway says before it has answered every subscribe is not about everything that is held.
+        if let Some(cursor) = cursor
+            && self.subscriptions.values().all(|subscription| subscription.unanswered == 0)
+        {
+            self.cursor = Some(cursor);
+            self.settle(cursor);
+        }
+        for digest in &frame.digests {
+            self.check_digest(digest);
+        }
+        self.send_resyncs();
+        if let Some(drain) = frame.drain {
+            self.events.push_back(Event::Drain { reconnect_after_ms: drain.reconnect_after_ms });
+        }
+        Ok(())
+    }
+
+    fn welcomed(&mut self, welcome: &proto::Welcome) {
+        let epoch = Epoch(welcome.epoch);
+        if self.epoch.is_some_and(|held| held != epoch) {
+            // Numbers mean something else now: nothing of the old log may be shown.
+            self.stats.epochs_changed += 1;
+            self.drop_everything();
+        }
+        self.epoch = Some(epoch);
+        self.connection = Connection::Established;
+        if welcome.heartbeat_interval_ms > 0 {
+            self.heartbeat_interval_ms = u64::from(welcome.heartbeat_interval_ms);
+        }
+        self.events.push_back(Event::Welcomed { epoch, session: welcome.session.clone() });
+    }
+
+    fn subscribed(&mut self, subscribed: &proto::Subscribed) {
+        if subscribed.ended {
+            return;
+        }
+        let resume = match subscribed.resume() {
+            Resume::Unspecified => ResumeOutcome::Fresh,
+            Resume::CaughtUp => ResumeOutcome::CaughtUp,
+            Resume::EpochChanged => ResumeOutcome::EpochChanged,
+            Resume::TooOld => ResumeOutcome::TooOld,
+        };
+        if let Some(subscription) = self.subscriptions.get_mut(&subscribed.subscription) {
+            subscription.unanswered = subscription.unanswered.saturating_sub(1);
+            subscription.synced = false;
+        }
+        if resume == ResumeOutcome::TooOld {
+            // Whatever this connection has not sent again may be gone.
+            let connection = self.stats.connections;
+            let old = self.mirrors.iter().filter(|(_, mirror)| mirror.connection != connection);
+            for number in old.map(|(&number, _)| number).collect::<Vec<_>>() {
+                self.remove(number);
+            }
+        }
+        self.stats.resumes += u64::from(resume == ResumeOutcome::CaughtUp);
+        self.events.push_back(Event::Subscribed {
+            subscription: subscribed.subscription,
+            rate_ms: subscribed.rate_ms,
+            markets: subscribed.markets,
+            resume,
+        });
+    }
+
+    /// Decodes every piece against what is held, then applies them all; returns the newest revision of the deltas.
+    fn apply_pieces(&mut self, frame: &proto::ServerFrame) -> Result<Option<Revision>, ClientError> {
+        let pieces = [
+            (PieceKind::Snapshot, &frame.snapshots),
+            (PieceKind::Delta, &frame.deltas),
+            (PieceKind::CatchUp, &frame.catch_ups),
+        ];
+        let mut newest = None;
+        let mut changes = Vec::new();
+        for (kind, list) in pieces {
+            for bytes in list {
+                let number =
+                    piece::market(bytes).map_err(|error| FrameError::Malformed(error.to_string()))?;
+                match self.decode_piece(kind, number, bytes, &frame.definitions) {
+                    Ok(Some(change)) => changes.push(change),
+                    Ok(None) => {}
+                    Err(error) => self.piece_failed(number, error),
+                }
+            }
+        }
+        for change in changes {
+            if matches!(change.base, Base::At(_)) {
+                newest = newest.max(Some(change.revision));
+            }
+            self.report_edges(&change, &frame.status_edges);
+            self.apply_change(change, frame.conflated());
+        }
+        Ok(newest)
+    }
+
+    fn decode_piece(
+        &self,
+        kind: PieceKind,
+        number: MarketNumber,
+        bytes: &Bytes,
+        definitions: &[proto::Definition],
+    ) -> Result<Option<MarketDelta>, PieceError> {
+        let held = self.mirrors.get(&number);
+        if kind != PieceKind::Snapshot && held.is_some_and(|mirror| mirror.awaits_snapshot) {
+            // Asked for already; nothing that comes before the snapshot can be used.
+            return Ok(None);
+        }
+        let definition = definitions.iter().find(|definition| definition.market == number.0);
+        piece::decode(kind, bytes, definition, held.map(|mirror| &mirror.market)).map(Some)
+    }
+
+    fn apply_change(&mut self, change: MarketDelta, conflated: Conflation) {
+        let number = change.market;
+        self.stats.cells += change.cells.len() as u64;
+        self.stats.conflated_slow += u64::from(conflated == Conflation::ReceiverSlow);
+        if change.base == Base::Nothing {
+            match start(&change) {
+                Ok(market) => {
+                    self.stats.snapshots += 1;
+                    if let Some(old) = self.mirrors.get(&number)
+                        && old.market.id() != market.id()
+                    {
+                        self.by_id.remove(old.market.id());
+                    }
+                    let before = self.mirrors.get(&number).map(|mirror| mirror.market.status());
+                    self.by_id.insert(market.id().clone(), number);
+                    let status = market.status();
+                    let mirror = Mirror {
+                        market,
+                        state: MarketState::Syncing,
+                        awaits_snapshot: false,
+                        connection: self.stats.connections,
+                        changes: 0,
+                    };
+                    self.mirrors.insert(number, mirror);
+                    if before.is_some_and(|before| before != status) {
+                        let edge = StatusEdge { revision: change.revision, status };
+                        self.events.push_back(Event::Status { market: number, edge });
+                    }
+                    self.events.push_back(Event::Snapshot { market: number });
+                }
+                Err(_) => self.piece_failed(number, PieceError::Definition),
+            }
+            return;
+        }
+        let Some(mirror) = self.mirrors.get_mut(&number) else {
+            return self.piece_failed(number, PieceError::UnknownMarket);
+        };
+        let before = mirror.market.status();
+        if apply(&mut mirror.market, &change).is_err() {
+            let error = PieceError::WrongBase { named: 0, held: mirror.market.revision() };
+            return self.piece_failed(number, error);
+        }
+        mirror.connection = self.stats.connections;
+        mirror.changes += 1;
+        if mirror.changes >= CHANGES_BETWEEN_PURGES {
+            mirror.changes = 0;
+            mirror.market.purge(change.revision);
+        }
+        let status = mirror.market.status();
+        if status != before {
+            let edge = StatusEdge { revision: change.revision, status };
+            self.events.push_back(Event::Status { market: number, edge });
+        }
+        self.events.push_back(Event::Changed { change: Box::new(change), conflated });
+    }
+
+    /// Edges that the change leaps over; those up to what is held were reported when they came.
+    fn report_edges(&mut self, change: &MarketDelta, edges: &[proto::StatusEdge]) {
+        let Some(mirror) = self.mirrors.get(&change.market) else { return };
+        let held = mirror.market.revision();
+        for edge in edges.iter().filter(|edge| edge.market == change.market.0 && edge.revision > held.0) {
+            let status = MarketStatus::from_code(u64::from(edge.status)).unwrap_or(MarketStatus::Suspended);
+            let edge = StatusEdge { revision: Revision(edge.revision), status };
+            self.events.push_back(Event::Status { market: change.market, edge });
+        }
+    }
+
+    fn piece_failed(&mut self, market: MarketNumber, error: PieceError) {
+        let reason = match error {
+            PieceError::WrongBase { .. } => ResyncReason::WrongBase,
+            PieceError::UnknownMarket => ResyncReason::UnknownMarket,
+            _ => ResyncReason::Malformed,
+        };
+        self.stats.gaps += 1;
+        self.resync(market, reason);
+    }
+
+    fn resync(&mut self, market: MarketNumber, reason: ResyncReason) {
+        if let Some(mirror) = self.mirrors.get_mut(&market) {
+            mirror.state = MarketState::Syncing;
+            mirror.awaits_snapshot = true;
+        }
+        self.events.push_back(Event::Resyncing { market, reason });
+        self.resyncs.push((market, reason));
+    }
+
+    /// One message per frame, however many markets did not fit.
+    fn send_resyncs(&mut self) {
+        let resyncs = std::mem::take(&mut self.resyncs);
+        for some in resyncs.chunks(RESYNC_MARKETS_MAX) {
+            let markets = some.iter().map(|(market, _)| market.0).collect();
+            self.send(Message::Resync(proto::Resync { markets, reason: some[0].1.into() }));
+        }
+    }
+
+    /// A cursor was reached: what has arrived is complete.
+    fn settle(&mut self, cursor: Revision) {
+        let mut settled = false;
+        for subscription in self.subscriptions.values_mut() {
+            settled |= !subscription.synced;
+            subscription.synced = true;
+        }
+        for mirror in self.mirrors.values_mut() {
+            if mirror.state != MarketState::Live && !mirror.awaits_snapshot {
+                mirror.state = MarketState::Live;
+                settled = true;
+            }
+        }
+        if settled {
+            self.events.push_back(Event::Synced { revision: cursor });
+        }
+    }
+
+    fn check_digest(&mut self, digest: &proto::MarketDigest) {
+        let number = MarketNumber(digest.market);
+        let Some(mirror) = self.mirrors.get(&number).filter(|mirror| !mirror.awaits_snapshot) else { return };
+        self.stats.digests_checked += 1;
+        if mirror.market.digest(View::FULL) != Digest::from_u64(digest.digest) {
+            self.stats.digest_mismatches += 1;
+            self.resync(number, ResyncReason::Digest);
+        }
+    }
+
+    fn remove(&mut self, number: MarketNumber) {
+        if let Some(mirror) = self.mirrors.remove(&number) {
+            let id = mirror.market.id().clone();
+            self.by_id.remove(&id);
+            self.events.push_back(Event::Removed { market: number, id });
+        }
+    }
+
+    pub(super) fn drop_everything(&mut self) {
+        self.cursor = None;
+        self.by_id.clear();
+        for (market, mirror) in std::mem::take(&mut self.mirrors) {
+            self.events.push_back(Event::Removed { market, id: mirror.market.id().clone() });
+        }
+        for subscription in self.subscriptions.values_mut() {
+            subscription.synced = false;
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! The client session.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use oddswire_model::{Cursor, Epoch, Market, MarketId, MarketNumber, Revision, Topic, View};
+use oddswire_wire::{
+    encode_client_message,
+    proto::{self, ResyncReason, client_message::Message},
+    view_to_proto,
+};
+use rustc_hash::FxHashMap;
+
+use super::{
+    event::Event,
+    reading::{MarketState, Reading},
+};
+
+/// How long a receiver goes on trusting prices, in heartbeat intervals times ten: 2.5 s at 1 s heartbeats.
+const STALE_AFTER_INTERVALS_TENTHS: u64 = 25;
+/// Until the gateway says otherwise.
+const HEARTBEAT_INTERVAL_MS: u64 = 1_000;
+
+/// What a client is.
+#[derive(Debug, Clone)]
+pub struct ClientConfig {
+    /// Name and version of the software; at most 64 bytes.
+    pub agent: String,
+    /// Access token, empty if none.
+    pub token: String,
+}
+
+impl Default for ClientConfig {
+    fn default() -> Self {
+        Self { agent: concat!("oddswire-rust/", env!("CARGO_PKG_VERSION")).to_owned(), token: String::new() }
+    }
+}
+
+/// Interest in markets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubscriptionRequest {
+    /// The topics.
+    pub topics: Vec<Topic>,
+    /// The view.
+    pub view: View,
+    /// At most one delta per market in this time; 0 for every flush.
+    pub rate_ms: u32,
+}
+
+/// Where the session stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Connection {
+    /// No transport.
+    Disconnected,
+    /// Hello sent, no welcome yet.
+    Greeting,
+    /// Talking.
+    Established,
+}
+
+/// Counters of a session, over all its connections.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SessionStats {
+    /// Connections made.
+    pub connections: u64,
+    /// Frames applied.
+    pub frames: u64,
+    /// Bytes of those frames.
+    pub bytes: u64,
+    /// Changed cells applied.
+    pub cells: u64,
+    /// Snapshots applied.
+    pub snapshots: u64,
+    /// Subscriptions resumed with a catch-up.
+    pub resumes: u64,
+    /// Deltas that did not fit.
+    pub gaps: u64,
+    /// Digests compared.
+    pub digests_checked: u64,
+    /// Digests that did not agree.
+    pub digest_mismatches: u64,
+    /// Changes that stand for several commits because the receiver was slow.
+    pub conflated_slow: u64,
+    /// Times the gateway was silent for too long.
+    pub stale: u64,
+    /// Epochs that ended.
+    pub epochs_changed: u64,
+}
+
+pub(super) struct Mirror {
+    pub(super) market: Market,
+    pub(super) state: MarketState,
+    pub(super) awaits_snapshot: bool,
+    /// The connection that last said anything about it.
+    pub(super) connection: u64,
+    /// Changes applied since tombstones were last dropped.
+    pub(super) changes: u32,
+}
+
+pub(super) struct Subscription {
+    pub(super) request: SubscriptionRequest,
+    /// It was complete at the session's cursor, so it can be resumed.
+    pub(super) synced: bool,
+    /// Subscribes sent on this connection that the gateway has not answered.
+    pub(super) unanswered: u32,
+}
+
+/// A client's conversation, over as many connections as it takes.
+pub struct ClientSession {
+    pub(super) config: ClientConfig,
+    pub(super) connection: Connection,
+    pub(super) epoch: Option<Epoch>,
+    pub(super) cursor: Option<Revision>,
+    pub(super) subscriptions: BTreeMap<u32, Subscription>,
+    pub(super) mirrors: BTreeMap<MarketNumber, Mirror>,
+    pub(super) by_id: FxHashMap<MarketId, MarketNumber>,
+    pub(super) joined: Vec<Bytes>,
+    pub(super) heartbeat_interval_ms: u64,
+    pub(super) heard_ms: u64,
+    /// Freshness as the gateway said it, and when it said so.
+    pub(super) freshness: Option<(u64, u64)>,
+    pub(super) is_stale: bool,
+    pub(super) stats: SessionStats,
+    /// Markets to ask for again at the end of the frame.
+    pub(super) resyncs: Vec<(MarketNumber, ResyncReason)>,
+    pub(super) transmits: VecDeque<Bytes>,
+    pub(super) events: VecDeque<Event>,
+}
+
+impl ClientSession {
+    /// A session that holds nothing yet.
+    pub fn new(config: ClientConfig) -> Self {
+        Self {
+            config,
+            connection: Connection::Disconnected,
+            epoch: None,
+            cursor: None,
+            subscriptions: BTreeMap::new(),
+            mirrors: BTreeMap::new(),
+            by_id: FxHashMap::default(),
+            joined: Vec::new(),
+            heartbeat_interval_ms: HEARTBEAT_INTERVAL_MS,
+            heard_ms: 0,
+            freshness: None,
+            is_stale: false,
+            stats: SessionStats::default(),
+            resyncs: Vec::new(),
+            transmits: VecDeque::new(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Subscribes, now or as soon as there is a connection. A number in use is replaced. Numbers begin at 1.
+    pub fn subscribe(&mut self, subscription: u32, request: SubscriptionRequest) {
+        let connected = self.connection != Connection::Disconnected;
+        let unanswered =
+            self.subscriptions.get(&subscription).map_or(0, |held| held.unanswered) + u32::from(connected);
+        if connected {
+            self.send_subscribe(subscription, &request, None);
+        } else if self.subscriptions.get(&subscription).is_some_and(|held| held.request != request) {
+            // Which markets belonged to the old request alone is not known here.
+            self.drop_everything();
+        }
+        self.subscriptions.insert(subscription, Subscription { request, synced: false, unanswered });
+    }
+
+    /// Ends a subscription; its markets leave when the gateway says so.
+    pub fn unsubscribe(&mut self, subscription: u32) {
+        if self.subscriptions.remove(&subscription).is_none() {
+            return;
+        }
+        if self.connection == Connection::Disconnected {
+            // Which markets belonged to it alone is not known here.
+            self.drop_everything();
+        } else {
+            self.send(Message::Unsubscribe(proto::Unsubscribe { subscription }));
+        }
+    }
+
+    /// A transport is there: says hello.
+    pub fn connected(&mut self, now_ms: u64) {
+        self.connection = Connection::Greeting;
+        self.heard_ms = now_ms;
+        self.joined.clear();
+        self.transmits.clear();
+        self.stats.connections += 1;
+        self.send(Message::Hello(proto::Hello {
+            agent: self.config.agent.clone(),
+            encodings: vec![proto::Encoding::Plain.into()],
+            token: self.config.token.clone(),
+        }));
+        // The gateway answers in order, so there is no need to wait for the welcome: one round trip less. What the
+        // cursor's epoch is worth is the gateway's to say.
+        let cursor = self.cursor();
+        let mut subscriptions = std::mem::take(&mut self.subscriptions);
+        for (&id, subscription) in &mut subscriptions {
+            subscription.unanswered = 1;
+            self.send_subscribe(id, &subscription.request, cursor.filter(|_| subscription.synced));
+        }
+        self.subscriptions = subscriptions;
+        let awaited: Vec<_> = self
+            .mirrors
+            .iter()
+            .filter(|(_, mirror)| mirror.awaits_snapshot)
+            .map(|(number, _)| number.0)
+            .collect();
+        if !awaited.is_empty() {
+            self.send(Message::Resync(proto::Resync {
+                markets: awaited,
+                reason: ResyncReason::Unspecified.into(),
+            }));
+        }
+    }
+
+    /// The transport is gone. What is held stays, and is stale until it has been caught up.
+    pub fn disconnected(&mut self) {
+        self.connection = Connection::Disconnected;
+        self.joined.clear();
+        self.transmits.clear();
+        for subscription in self.subscriptions.values_mut() {
+            subscription.unanswered = 0;
+        }
+        for mirror in self.mirrors.values_mut() {
+            if mirror.state == MarketState::Live {
+                mirror.state = MarketState::Stale;
+            }
+        }
+    }
+
+    /// Where the session stands.
+    pub fn connection(&self) -> Connection {
+        self.connection
+    }
+
+    /// From where the session can resume.
+    pub fn cursor(&self) -> Option<Cursor> {
+        Some(Cursor { epoch: self.epoch?, revision: self.cursor? })
+    }
+
+    /// Counters.
+    pub fn stats(&self) -> SessionStats {
+        self.stats
+    }
+
+    /// Whether everything subscribed to is complete and live.
+    pub fn is_synced(&self) -> bool {
+        self.connection == Connection::Established
+            && !self.is_stale
+            && self
+                .subscriptions
+                .values()
+                .all(|subscription| subscription.unanswered == 0 && subscription.synced)
+            && self.mirrors.values().all(|mirror| mirror.state == MarketState::Live)
+    }
+
+    /// A market by id, with its state and age as of now.
+    pub fn read(&self, id: &MarketId, now_ms: u64) -> Option<Reading<'_>> {
+        self.read_number(*self.by_id.get(id)?, now_ms)
+    }
+
+    /// A market by number.
+    pub fn read_number(&self, number: MarketNumber, now_ms: u64) -> Option<Reading<'_>> {
+        let mirror = self.mirrors.get(&number)?;
+        // Staleness is judged when read, not only when a timer fires: timers of a sleeping tab do not fire.
+        let state = match mirror.state {
+            MarketState::Live if self.is_silent(now_ms) => MarketState::Stale,
+            state => state,
+        };
+        Some(Reading { market: &mirror.market, state, age_ms: self.age_ms(now_ms) })
+    }
+
+    /// All markets held, in order of number.
+    pub fn markets(&self, now_ms: u64) -> impl Iterator<Item = Reading<'_>> {
+        self.mirrors.keys().filter_map(move |&number| self.read_number(number, now_ms))
+    }
+
+    /// Number of markets held.
+    pub fn len(&self) -> usize {
+        self.mirrors.len()
+    }
+
+    /// Whether no market is held.
+    pub fn is_empty(&self) -> bool {
+        self.mirrors.is_empty()
+    }
+
+    /// The next message to send.
+    pub fn poll_transmit(&mut self) -> Option<Bytes> {
+        self.transmits.pop_front()
+    }
+
+    /// The next event.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When [`ClientSession::handle_timeout`] wants to be called.
+    pub fn poll_timeout(&self) -> Option<u64> {
+        (self.connection != Connection::Disconnected && !self.is_stale)
+            .then(|| self.heard_ms + self.stale_after_ms() + 1)
+    }
+
+    /// The time has come. Returns whether the transport should be given up: the gateway has been silent for too long.
+    pub fn handle_timeout(&mut self, now_ms: u64) -> bool {
+        if self.connection == Connection::Disconnected || !self.is_silent(now_ms) {
+            return false;
+        }
+        if !self.is_stale {
+            self.is_stale = true;
+            self.stats.stale += 1;
+            for mirror in self.mirrors.values_mut() {
+                if mirror.state == MarketState::Live {
+                    mirror.state = MarketState::Stale;
+                }
+            }
+            self.events.push_back(Event::Stale);
+        }
+        true
+    }
+
+    /// How long the gateway may be silent.
+    pub fn stale_after_ms(&self) -> u64 {
+        self.heartbeat_interval_ms * STALE_AFTER_INTERVALS_TENTHS / 10
+    }
+
+    fn is_silent(&self, now_ms: u64) -> bool {
+        now_ms.saturating_sub(self.heard_ms) > self.stale_after_ms()
+    }
+
+    fn age_ms(&self, now_ms: u64) -> Option<u64> {
+        let (age_ms, said_ms) = self.freshness?;
+        Some(age_ms + now_ms.saturating_sub(said_ms))
+    }
+
+    fn send_subscribe(&mut self, subscription: u32, request: &SubscriptionRequest, cursor: Option<Cursor>) {
+        self.send(Message::Subscribe(proto::Subscribe {
+            subscription,
+            topics: request.topics.iter().map(ToString::to_string).collect(),
+            view: Some(view_to_proto(request.view)),
+            rate_ms: request.rate_ms,
+            cursor: cursor.map(|cursor| proto::Cursor { epoch: cursor.epoch.0, revision: cursor.revision.0 }),
+        }));
+    }
+
+    pub(super) fn send(&mut self, message: Message) {
+        self.transmits.push_back(encode_client_message(message));
+    }
+}

@@ -1,0 +1,136 @@
+//! Frames: building them from ready parts, and taking them apart.
+
+use bytes::Bytes;
+use oddswire_model::Revision;
+use prost::Message;
+
+use crate::{limits::FRAME_BYTES_MAX, proto, varint};
+
+/// Why a frame cannot be read. The bytes are at fault; the session is over.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    /// Longer than [`FRAME_BYTES_MAX`].
+    #[error("a frame of {0} bytes is longer than {FRAME_BYTES_MAX}")]
+    TooLong(usize),
+    /// Not a protobuf message of this version.
+    #[error("the frame is not a valid message: {0}")]
+    Malformed(String),
+}
+
+/// Joins ready pieces and small header fields to a frame.
+#[derive(Debug, Default, Clone)]
+pub struct FrameBuilder {
+    bytes: Vec<u8>,
+}
+
+impl FrameBuilder {
+    /// An empty frame.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Bytes so far.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether nothing was added.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// From where the receiver may resume after this frame.
+    pub fn cursor(&mut self, revision: Revision) {
+        // Field 6 is `optional`, so that 0 is said as well.
+        self.bytes.push(6 << 3);
+        varint::write(&mut self.bytes, revision.0);
+    }
+
+    /// Adds pieces made by [`crate::piece::PieceEncoder`].
+    pub fn pieces(&mut self, pieces: &[u8]) {
+        self.bytes.extend_from_slice(pieces);
+    }
+
+    /// Why several changes became one.
+    pub fn conflated(&mut self, cause: proto::Conflation) {
+        self.append(&proto::ServerFrame { conflated: cause.into(), ..Default::default() });
+    }
+
+    /// The next frame belongs to this one.
+    pub fn more(&mut self) {
+        self.append(&proto::ServerFrame { more: true, ..Default::default() });
+    }
+
+    /// Adds the answer to a hello.
+    pub fn welcome(&mut self, welcome: proto::Welcome) {
+        self.append(&proto::ServerFrame { welcome: Some(welcome), ..Default::default() });
+    }
+
+    /// Adds a heartbeat.
+    pub fn heartbeat(&mut self, heartbeat: &proto::Heartbeat) {
+        self.append(&proto::ServerFrame { heartbeat: Some(*heartbeat), ..Default::default() });
+    }
+
+    /// Adds the answer to a subscribe or unsubscribe.
+    pub fn subscribed(&mut self, subscribed: proto::Subscribed) {
+        self.append(&proto::ServerFrame { subscribed: Some(subscribed), ..Default::default() });
+    }
+
+    /// Adds an error.
+    pub fn error(&mut self, error: proto::Error) {
+        self.append(&proto::ServerFrame { error: Some(error), ..Default::default() });
+    }
+
+    /// Adds the request to move.
+    pub fn drain(&mut self, drain: proto::Drain) {
+        self.append(&proto::ServerFrame { drain: Some(drain), ..Default::default() });
+    }
+
+    /// Adds a status edge that the frame leaps over.
+    pub fn status_edge(&mut self, edge: proto::StatusEdge) {
+        self.append(&proto::ServerFrame { status_edges: vec![edge], ..Default::default() });
+    }
+
+    /// Adds what a market's digest must be after the frame.
+    pub fn digest(&mut self, digest: proto::MarketDigest) {
+        self.append(&proto::ServerFrame { digests: vec![digest], ..Default::default() });
+    }
+
+    /// Names markets that have left.
+    pub fn removed(&mut self, markets: Vec<u32>) {
+        self.append(&proto::ServerFrame { removed: markets, ..Default::default() });
+    }
+
+    /// The frame.
+    pub fn finish(self) -> Bytes {
+        self.bytes.into()
+    }
+
+    fn append(&mut self, part: &proto::ServerFrame) {
+        part.encode_raw(&mut self.bytes);
+    }
+}
+
+/// Takes a frame apart. The pieces in it are still encoded and share the frame's memory.
+///
+/// # Errors
+/// When it is too long or not a message. Work and memory are bounded by the frame's length times a small factor:
+/// the smallest repeated element takes two bytes.
+pub fn decode_frame(bytes: Bytes) -> Result<proto::ServerFrame, FrameError> {
+    if bytes.len() > FRAME_BYTES_MAX {
+        return Err(FrameError::TooLong(bytes.len()));
+    }
+    proto::ServerFrame::decode(bytes).map_err(|error| FrameError::Malformed(error.to_string()))
+}
+
+/// Takes apart frames that belong together by `more`. Frames are concatenations of fields, so they read as one.
+///
+/// # Errors
+/// When one is too long or the whole is not a message.
+pub fn decode_joined(parts: &[Bytes]) -> Result<proto::ServerFrame, FrameError> {
+    if let Some(long) = parts.iter().find(|part| part.len() > FRAME_BYTES_MAX) {
+        return Err(FrameError::TooLong(long.len()));
+    }
+    let whole: Bytes = parts.concat().into();
+    proto::ServerFrame::decode(whole).map_err(|error| FrameError::Malformed(error.to_string()))
+}

@@ -1,0 +1,23 @@
+//! Limits of the protocol. Both ends hold the other to them.
+
+/// Longest message from a client: the longest subscribe with 32 topics of 80 bytes fits.
+pub const CLIENT_MESSAGE_BYTES_MAX: usize = 4 * 1024;
+/// Most topics of one subscribe.
+pub const TOPICS_MAX: usize = 32;
+/// Most markets of one resync; a client that lost more asks again or resumes.
+pub const RESYNC_MARKETS_MAX: usize = 512;
+/// Most subscriptions of one session.
+pub const SUBSCRIPTIONS_MAX: usize = 500;
+/// Longest frame to a client: the full image of the largest recorded market (1.4 MB of JSON for 200 markets) is
+/// about 100 KB; 1 MiB leaves a factor of ten.
+pub const FRAME_BYTES_MAX: usize = 1024 * 1024;
+/// Frames that carry many markets are cut at about this size, so that a slow line shows something early.
+pub const FRAME_BYTES_TARGET: usize = 64 * 1024;
+/// Most frames that may belong together by `more`; with [`FRAME_BYTES_MAX`] it bounds what a receiver keeps unapplied.
+pub const FRAMES_JOINED_MAX: usize = 16;
+/// Longest agent name in bytes.
+pub const AGENT_BYTES_MAX: usize = 64;
+/// Longest token in bytes.
+pub const TOKEN_BYTES_MAX: usize = 3 * 1024;
+/// Modulus of the base revision that a delta names: two bytes at most as a variable-length integer.
+pub const BASE_MODULUS: u64 = 1 << 14;
