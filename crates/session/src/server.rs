@@ -37,6 +37,8 @@ pub enum Request {
     Resync {
         /// The markets.
         markets: Vec<MarketNumber>,
+        /// Everything since this revision, because frames were lost.
+        since: Option<Revision>,
         /// Why.
         reason: proto::ResyncReason,
     },
@@ -133,6 +135,7 @@ impl ServerSession {
                 }
                 let reason = resync.reason();
                 Ok(Some(Request::Resync {
+                    since: resync.since.map(Revision),
                     markets: resync.markets.into_iter().map(MarketNumber).collect(),
                     reason,
                 }))

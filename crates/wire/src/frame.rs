@@ -4,7 +4,10 @@ use bytes::Bytes;
 use oddswire_model::Revision;
 use prost::Message;
 
-use crate::{limits::FRAME_BYTES_MAX, proto, varint};
+use crate::{
+    limits::{FRAME_BYTES_MAX, SEQUENCE_MODULUS},
+    proto, varint,
+};
 
 /// Why a frame cannot be read. The bytes are at fault; the session is over.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,11 +42,26 @@ impl FrameBuilder {
         self.bytes.is_empty()
     }
 
+    /// Names the base: the frame before this one in its group, and how far the revision advances.
+    pub fn advance(&mut self, step: u64, sequence: u32) {
+        self.bytes.push(6 << 3);
+        varint::write(&mut self.bytes, step << 7 | u64::from(sequence % SEQUENCE_MODULUS));
+    }
+
     /// From where the receiver may resume after this frame.
     pub fn cursor(&mut self, revision: Revision) {
-        // Field 6 is `optional`, so that 0 is said as well.
-        self.bytes.push(6 << 3);
+        self.bytes.push(7 << 3);
         varint::write(&mut self.bytes, revision.0);
+    }
+
+    /// Where the receiver stands after this frame.
+    pub fn position(&mut self, position: proto::Position) {
+        self.append(&proto::ServerFrame { position: Some(position), ..Default::default() });
+    }
+
+    /// Adds everything that another frame says.
+    pub fn append_frame(&mut self, other: &Self) {
+        self.bytes.extend_from_slice(&other.bytes);
     }
 
     /// Adds pieces made by [`crate::piece::PieceEncoder`].

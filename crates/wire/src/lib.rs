@@ -11,7 +11,7 @@
 //!
 //! let mut frame = FrameBuilder::new();
 //! frame.cursor(oddswire_model::Revision(41));
-//! frame.heartbeat(&proto::Heartbeat { revision: 42, freshness_ms: Some(12), now_ms: 0 });
+//! frame.heartbeat(&proto::Heartbeat { revision: 41, freshness_ms: Some(12), ..Default::default() });
 //! let decoded = decode_frame(frame.finish()).unwrap();
 //! assert_eq!(decoded.cursor, Some(41));
 //! ```

@@ -19,5 +19,6 @@ pub const FRAMES_JOINED_MAX: usize = 16;
 pub const AGENT_BYTES_MAX: usize = 64;
 /// Longest token in bytes.
 pub const TOKEN_BYTES_MAX: usize = 3 * 1024;
-/// Modulus of the base revision that a delta names: two bytes at most as a variable-length integer.
-pub const BASE_MODULUS: u64 = 1 << 14;
+/// Frames of a group are counted modulo this. Transports deliver in order, and every heartbeat names the whole
+/// sequence, so seven bits tell a lost frame from the next one.
+pub const SEQUENCE_MODULUS: u32 = 1 << 7;

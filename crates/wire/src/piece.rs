@@ -6,7 +6,6 @@ use oddswire_model::{Market, MarketNumber, PriceLadder, Revision, View};
 
 use crate::{
     definition,
-    limits::BASE_MODULUS,
     plain::{self, Reference},
     proto,
     varint::{self, Reader, VarintError},
@@ -41,14 +40,6 @@ pub enum PieceError {
     /// A delta or catch-up for a market that is not held.
     #[error("the market is not held")]
     UnknownMarket,
-    /// A delta whose base is not what is held.
-    #[error("the delta names a base that ends in {named}, but {held} is held")]
-    WrongBase {
-        /// Base revision modulo [`BASE_MODULUS`].
-        named: u64,
-        /// What is held.
-        held: Revision,
-    },
     /// A field mask that is empty or names fields of a later version.
     #[error("a field mask is empty or names fields this version does not know")]
     Mask,
@@ -67,7 +58,7 @@ pub enum PieceError {
     /// An amount that is negative, zero or over 2^53.
     #[error("an amount is out of range")]
     Amount,
-    /// A revision or a market number beyond its range.
+    /// A time or a market number beyond its range.
     #[error("a number in the piece's head is out of range")]
     Head,
     /// A definition that contradicts itself.
@@ -107,15 +98,13 @@ impl PieceEncoder {
                 varint::write_signed(body, time as i64);
                 (SNAPSHOT_TAG, Reference::NOTHING)
             }
-            Base::Since(since) => {
-                varint::write(body, since.0);
-                varint::write(body, change.revision.0.saturating_sub(since.0));
+            Base::Since(_) => {
+                varint::write(body, change.revision.0);
                 varint::write_signed(body, time as i64);
                 (CATCH_UP_TAG, Reference::NOTHING)
             }
-            Base::At(base) => {
-                varint::write(body, base.0 % BASE_MODULUS);
-                varint::write(body, change.revision.0.saturating_sub(base.0));
+            Base::At(_) => {
+                // The frame names base and revision for all its deltas.
                 let held = baseline.map_or(0, |(market, _)| market.published_ms() / TIME_STEP_MS);
                 varint::write_signed(body, time as i64 - held as i64);
                 (DELTA_TAG, baseline.map_or(Reference::NOTHING, |(market, view)| Reference::of(market, view)))
@@ -139,6 +128,8 @@ pub fn market(piece: &[u8]) -> Result<MarketNumber, PieceError> {
 
 /// Reads a piece. `held` is the receiver's market of that number, if it has one.
 ///
+/// `frame_revision` is the revision that the frame's deltas lead to; `since` is what its catch-ups count from.
+///
 /// # Errors
 /// When the bytes are at fault or do not fit what is held. Work and memory are bounded by the piece's length.
 pub fn decode(
@@ -146,6 +137,8 @@ pub fn decode(
     piece: &Bytes,
     definition: Option<&proto::Definition>,
     held: Option<&Market>,
+    frame_revision: Revision,
+    since: Revision,
 ) -> Result<MarketDelta, PieceError> {
     let number = market(piece)?;
     let mut reader = Reader::new(piece);
@@ -155,31 +148,26 @@ pub fn decode(
     let mut reference = Reference::NOTHING;
     let mut held_time = 0;
     let (base, revision) = match kind {
-        PieceKind::Snapshot => (Base::Nothing, reader.read()?),
+        PieceKind::Snapshot => (Base::Nothing, Revision(reader.read()?)),
         PieceKind::CatchUp => {
             let market = held.ok_or(PieceError::UnknownMarket)?;
             prices = market.price_ladder();
-            let since = reader.read()?;
-            (Base::Since(Revision(since)), since.checked_add(reader.read()?).ok_or(PieceError::Head)?)
+            // The session's cursor vouches for `since`, so a market that has not changed for longer fits too.
+            (Base::Since(since.min(market.revision())), Revision(reader.read()?))
         }
         PieceKind::Delta => {
             let market = held.ok_or(PieceError::UnknownMarket)?;
-            let named = reader.read()?;
-            if market.revision().0 % BASE_MODULUS != named {
-                return Err(PieceError::WrongBase { named, held: market.revision() });
-            }
             prices = market.price_ladder();
             // A mirror holds what its view shows and nothing else, so all of it is the reference.
             reference = Reference::of(market, View::FULL);
             held_time = (market.published_ms() / TIME_STEP_MS) as i64;
-            let revision = market.revision().0.checked_add(reader.read()?).ok_or(PieceError::Head)?;
-            (Base::At(market.revision()), revision)
+            (Base::At(market.revision()), frame_revision)
         }
     };
     let time = held_time.checked_add(reader.read_signed()?).ok_or(PieceError::Head)?;
     let published_ms =
         u64::try_from(time).ok().and_then(|time| time.checked_mul(TIME_STEP_MS)).ok_or(PieceError::Head)?;
-    change.reset(number, base, Revision(revision), published_ms);
+    change.reset(number, base, revision, published_ms);
     if let Some(definition) = definition {
         definition::decode(definition, kind == PieceKind::Snapshot, &mut change)?;
     } else if kind == PieceKind::Snapshot {

@@ -64,6 +64,8 @@ pub enum Event {
         /// Its id.
         id: MarketId,
     },
+    /// Frames were lost; everything since the cursor was asked for.
+    Gap,
     /// Something did not fit and the market was asked for again.
     Resyncing {
         /// The market.

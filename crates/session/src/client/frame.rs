@@ -5,7 +5,7 @@ use oddswire_delta::{Base, MarketDelta, apply, start};
 use oddswire_model::{Digest, Epoch, MarketNumber, MarketStatus, Revision, StatusEdge, View};
 use oddswire_wire::{
     FrameError, decode_frame, decode_joined,
-    limits::{FRAMES_JOINED_MAX, RESYNC_MARKETS_MAX},
+    limits::{FRAMES_JOINED_MAX, RESYNC_MARKETS_MAX, SEQUENCE_MODULUS},
     piece::{self, PieceError, PieceKind},
     proto::{self, Conflation, Resume, ResyncReason, client_message::Message},
 };
@@ -85,16 +85,31 @@ impl ClientSession {
         if let Some(subscribed) = frame.subscribed {
             self.subscribed(&subscribed);
         }
+        if !self.follows(&frame) {
+            self.lost();
+            return Ok(());
+        }
         for &number in &frame.removed {
             self.remove(MarketNumber(number));
         }
-        let newest = self.apply_pieces(&frame)?;
-        let cursor =
-            frame.cursor.map(Revision).or(newest).or(frame.heartbeat.map(|beat| Revision(beat.revision)));
+        self.apply_pieces(&frame)?;
+        let advanced = frame.advance.and(self.position).map(|(revision, _)| revision);
+        let reached = frame.position.map(|position| Revision(position.revision));
+        let beaten = frame.heartbeat.map(|heartbeat| Revision(heartbeat.revision));
+        // Without a position nothing is known to be complete: the gateway has not said where the session stands, or
+        // frames were lost and the catch-up is on its way.
+        let cursor = frame
+            .cursor
+            .map(Revision)
+            .or(advanced)
+            .or(reached)
+            .or(beaten)
+            .filter(|_| self.position.is_some());
         if let Some(heartbeat) = frame.heartbeat {
             self.freshness = heartbeat.freshness_ms.map(|freshness_ms| (u64::from(freshness_ms), now_ms));
         }
         // What the gateway says before it has answered every subscribe is not about everything that is held.
+        self.complete = cursor.or(self.complete);
         if let Some(cursor) = cursor
             && self.subscriptions.values().all(|subscription| subscription.unanswered == 0)
         {
@@ -109,6 +124,46 @@ impl ClientSession {
             self.events.push_back(Event::Drain { reconnect_after_ms: drain.reconnect_after_ms });
         }
         Ok(())
+    }
+
+    /// Moves the session's position, or finds that the frame does not follow what was received before.
+    fn follows(&mut self, frame: &proto::ServerFrame) -> bool {
+        if let Some(position) = frame.position {
+            // A catch-up stands on its own, if it begins no later than where this session ends.
+            let is_held = position.since == 0 || self.complete.is_some_and(|held| held.0 >= position.since);
+            self.position = Some((Revision(position.revision), position.sequence));
+            return is_held;
+        }
+        if let Some(advance) = frame.advance {
+            let Some((revision, sequence)) = self.position else { return false };
+            let next = sequence.wrapping_add(1);
+            if u64::from(next % SEQUENCE_MODULUS) != advance % u64::from(SEQUENCE_MODULUS) {
+                return false;
+            }
+            self.position = Some((Revision(revision.0.saturating_add(advance >> 7)), next));
+        }
+        if let (Some(heartbeat), Some((_, sequence))) = (frame.heartbeat, self.position) {
+            return heartbeat.sequence == sequence;
+        }
+        true
+    }
+
+    /// Frames were lost: what is held is right as of the cursor, so everything since then is asked for.
+    fn lost(&mut self) {
+        if self.position.take().is_none() {
+            // Asked for already, or not told yet where the session stands.
+            return;
+        }
+        self.stats.gaps += 1;
+        for mirror in self.mirrors.values_mut() {
+            mirror.state = MarketState::Syncing;
+        }
+        self.events.push_back(Event::Gap);
+        self.send(Message::Resync(proto::Resync {
+            markets: Vec::new(),
+            reason: ResyncReason::Gap.into(),
+            since: Some(self.complete.map_or(0, |held| held.0)),
+        }));
     }
 
     fn welcomed(&mut self, welcome: &proto::Welcome) {
@@ -157,20 +212,19 @@ impl ClientSession {
         });
     }
 
-    /// Decodes every piece against what is held, then applies them all; returns the newest revision of the deltas.
-    fn apply_pieces(&mut self, frame: &proto::ServerFrame) -> Result<Option<Revision>, ClientError> {
+    /// Decodes every piece against what is held, then applies them all.
+    fn apply_pieces(&mut self, frame: &proto::ServerFrame) -> Result<(), ClientError> {
         let pieces = [
             (PieceKind::Snapshot, &frame.snapshots),
             (PieceKind::Delta, &frame.deltas),
             (PieceKind::CatchUp, &frame.catch_ups),
         ];
-        let mut newest = None;
         let mut changes = Vec::new();
         for (kind, list) in pieces {
             for bytes in list {
                 let number =
                     piece::market(bytes).map_err(|error| FrameError::Malformed(error.to_string()))?;
-                match self.decode_piece(kind, number, bytes, &frame.definitions) {
+                match self.decode_piece(kind, number, bytes, frame) {
                     Ok(Some(change)) => changes.push(change),
                     Ok(None) => {}
                     Err(error) => self.piece_failed(number, error),
@@ -178,13 +232,10 @@ impl ClientSession {
             }
         }
         for change in changes {
-            if matches!(change.base, Base::At(_)) {
-                newest = newest.max(Some(change.revision));
-            }
             self.report_edges(&change, &frame.status_edges);
             self.apply_change(change, frame.conflated());
         }
-        Ok(newest)
+        Ok(())
     }
 
     fn decode_piece(
@@ -192,15 +243,17 @@ impl ClientSession {
         kind: PieceKind,
         number: MarketNumber,
         bytes: &Bytes,
-        definitions: &[proto::Definition],
+        frame: &proto::ServerFrame,
     ) -> Result<Option<MarketDelta>, PieceError> {
         let held = self.mirrors.get(&number);
         if kind != PieceKind::Snapshot && held.is_some_and(|mirror| mirror.awaits_snapshot) {
             // Asked for already; nothing that comes before the snapshot can be used.
             return Ok(None);
         }
-        let definition = definitions.iter().find(|definition| definition.market == number.0);
-        piece::decode(kind, bytes, definition, held.map(|mirror| &mirror.market)).map(Some)
+        let definition = frame.definitions.iter().find(|definition| definition.market == number.0);
+        let revision = self.position.map_or(Revision(0), |(revision, _)| revision);
+        let since = Revision(frame.position.map_or(0, |position| position.since));
+        piece::decode(kind, bytes, definition, held.map(|mirror| &mirror.market), revision, since).map(Some)
     }
 
     fn apply_change(&mut self, change: MarketDelta, conflated: Conflation) {
@@ -242,8 +295,7 @@ impl ClientSession {
         };
         let before = mirror.market.status();
         if apply(&mut mirror.market, &change).is_err() {
-            let error = PieceError::WrongBase { named: 0, held: mirror.market.revision() };
-            return self.piece_failed(number, error);
+            return self.piece_failed(number, PieceError::Selection);
         }
         mirror.connection = self.stats.connections;
         mirror.changes += 1;
@@ -272,7 +324,6 @@ impl ClientSession {
 
     fn piece_failed(&mut self, market: MarketNumber, error: PieceError) {
         let reason = match error {
-            PieceError::WrongBase { .. } => ResyncReason::WrongBase,
             PieceError::UnknownMarket => ResyncReason::UnknownMarket,
             _ => ResyncReason::Malformed,
         };
@@ -294,7 +345,7 @@ impl ClientSession {
         let resyncs = std::mem::take(&mut self.resyncs);
         for some in resyncs.chunks(RESYNC_MARKETS_MAX) {
             let markets = some.iter().map(|(market, _)| market.0).collect();
-            self.send(Message::Resync(proto::Resync { markets, reason: some[0].1.into() }));
+            self.send(Message::Resync(proto::Resync { markets, reason: some[0].1.into(), since: None }));
         }
     }
 
@@ -336,6 +387,7 @@ impl ClientSession {
 
     pub(super) fn drop_everything(&mut self) {
         self.cursor = None;
+        self.complete = None;
         self.by_id.clear();
         for (market, mirror) in std::mem::take(&mut self.mirrors) {
             self.events.push_back(Event::Removed { market, id: mirror.market.id().clone() });

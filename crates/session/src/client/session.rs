@@ -110,7 +110,12 @@ pub struct ClientSession {
     pub(super) config: ClientConfig,
     pub(super) connection: Connection,
     pub(super) epoch: Option<Epoch>,
+    /// From where the session can resume: every subscription was complete there.
     pub(super) cursor: Option<Revision>,
+    /// What was received is complete up to here, whatever subscribes are on their way.
+    pub(super) complete: Option<Revision>,
+    /// Revision and sequence of the last frame in the chain; `None` until the gateway says where the session stands.
+    pub(super) position: Option<(Revision, u32)>,
     pub(super) subscriptions: BTreeMap<u32, Subscription>,
     pub(super) mirrors: BTreeMap<MarketNumber, Mirror>,
     pub(super) by_id: FxHashMap<MarketId, MarketNumber>,
@@ -135,6 +140,8 @@ impl ClientSession {
             connection: Connection::Disconnected,
             epoch: None,
             cursor: None,
+            complete: None,
+            position: None,
             subscriptions: BTreeMap::new(),
             mirrors: BTreeMap::new(),
             by_id: FxHashMap::default(),
@@ -180,8 +187,10 @@ impl ClientSession {
     /// A transport is there: says hello.
     pub fn connected(&mut self, now_ms: u64) {
         self.connection = Connection::Greeting;
+        self.complete = self.cursor;
         self.heard_ms = now_ms;
         self.joined.clear();
+        self.position = None;
         self.transmits.clear();
         self.stats.connections += 1;
         self.send(Message::Hello(proto::Hello {
@@ -208,6 +217,7 @@ impl ClientSession {
             self.send(Message::Resync(proto::Resync {
                 markets: awaited,
                 reason: ResyncReason::Unspecified.into(),
+                since: None,
             }));
         }
     }
@@ -216,6 +226,7 @@ impl ClientSession {
     pub fn disconnected(&mut self) {
         self.connection = Connection::Disconnected;
         self.joined.clear();
+        self.position = None;
         self.transmits.clear();
         for subscription in self.subscriptions.values_mut() {
             subscription.unanswered = 0;

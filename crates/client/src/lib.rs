@@ -1,0 +1,1 @@
+//! Rust client: a mirror of live markets that reconnects and resumes

@@ -1,0 +1,291 @@
+//! A store, a fan-out and client sessions on perfect wires, turned by hand.
+
+use std::collections::BTreeMap;
+
+use oddswire_fanout::{ConnectionId, Fanout, FanoutConfig, Output};
+use oddswire_model::{
+    Commit, Epoch, Field, Handicap, LadderUpdate, MarketId, MarketStatus, MarketUpdate, Price, SelectionId,
+    SelectionKey, SelectionUpdate, View, name,
+};
+use oddswire_session::{ClientConfig, ClientSession, Event, MarketState, ResumeOutcome, SubscriptionRequest};
+use oddswire_store::Store;
+
+struct World {
+    now_ms: u64,
+    store: Store,
+    fanout: Fanout,
+    clients: BTreeMap<ConnectionId, ClientSession>,
+    /// Connections whose socket takes nothing.
+    blocked: Vec<ConnectionId>,
+    bytes: usize,
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            now_ms: 0,
+            store: Store::new(Epoch(7)),
+            fanout: Fanout::new(FanoutConfig::default()),
+            clients: BTreeMap::new(),
+            blocked: Vec::new(),
+            bytes: 0,
+        }
+    }
+
+    fn connect(&mut self, mut client: ClientSession) -> ConnectionId {
+        let id = self.fanout.connect(self.now_ms);
+        client.connected(self.now_ms);
+        self.clients.insert(id, client);
+        self.turn();
+        id
+    }
+
+    fn follow(&mut self, topics: &str, view: View, rate_ms: u32) -> ConnectionId {
+        let mut client = ClientSession::new(ClientConfig::default());
+        client.subscribe(1, SubscriptionRequest { topics: vec![topics.parse().unwrap()], view, rate_ms });
+        self.connect(client)
+    }
+
+    fn cut(&mut self, id: ConnectionId) -> ClientSession {
+        self.fanout.disconnect(id);
+        let mut client = self.clients.remove(&id).unwrap();
+        client.disconnected();
+        client
+    }
+
+    /// Moves messages until nothing moves.
+    fn turn(&mut self) {
+        loop {
+            let mut moved = false;
+            for (&id, client) in &mut self.clients {
+                while let Some(message) = client.poll_transmit() {
+                    moved = true;
+                    self.fanout.handle_message(self.now_ms, &self.store, id, message);
+                }
+            }
+            while let Some(output) = self.fanout.poll_output() {
+                moved = true;
+                let Output::Frames { to, frames } = output else { panic!("{output:?}") };
+                for id in to {
+                    let Some(client) = self.clients.get_mut(&id) else { continue };
+                    for frame in &frames {
+                        self.bytes += frame.len();
+                        client.handle_frame(self.now_ms, frame.clone()).unwrap();
+                    }
+                    if !self.blocked.contains(&id) {
+                        self.fanout.ready(&self.store, id);
+                    }
+                }
+            }
+            if !moved {
+                return;
+            }
+        }
+    }
+
+    fn wait(&mut self, ms: u64) {
+        let end = self.now_ms + ms;
+        while self.now_ms < end {
+            self.now_ms = self.fanout.poll_timeout().clamp(self.now_ms + 1, end);
+            self.fanout.handle_timeout(self.now_ms, &self.store);
+            self.turn();
+        }
+    }
+
+    fn commit(&mut self, update: MarketUpdate) {
+        let commit = Commit { published_ms: 1_700_000_000_000 + self.now_ms, markets: vec![update] };
+        let committed = self.store.commit(&commit).unwrap();
+        self.fanout.handle_commit(self.now_ms, &self.store, &committed);
+        self.turn();
+    }
+
+    fn check(&mut self, id: ConnectionId, view: View) {
+        let client = &self.clients[&id];
+        assert!(client.is_synced());
+        assert_eq!(client.stats().gaps, 0);
+        assert_eq!(client.stats().digest_mismatches, 0);
+        assert_eq!(client.len(), self.store.len());
+        for reading in client.markets(self.now_ms) {
+            let held = self.store.market_by_id(reading.market.id()).unwrap();
+            assert_eq!(reading.market.cells(View::FULL), held.cells(view));
+            assert_eq!(reading.market.digest(View::FULL), held.digest(view));
+            assert_eq!(reading.state, MarketState::Live);
+        }
+    }
+
+    fn events(&mut self, id: ConnectionId) -> Vec<Event> {
+        std::iter::from_fn(|| self.clients.get_mut(&id).unwrap().poll_event()).collect()
+    }
+}
+
+fn status(market: &str, status: MarketStatus) -> MarketUpdate {
+    let mut update = MarketUpdate::new(MarketId::new(market).unwrap());
+    update.fields.push((Field::Status, status as u64));
+    update
+}
+
+fn back(market: &str, price: u32, cents: u64) -> MarketUpdate {
+    let mut update = MarketUpdate::new(MarketId::new(market).unwrap());
+    let mut selection = SelectionUpdate::new(SelectionKey { id: SelectionId(7), handicap: Handicap::NONE });
+    let rungs = vec![(Price(price), cents)];
+    selection.ladders.push(LadderUpdate { field: Field::Back, replace: false, rungs });
+    update.selections.push(selection);
+    update
+}
+
+#[test]
+fn snapshot_then_deltas_then_exact() {
+    let mut world = World::new();
+    world.commit(status("1.1", MarketStatus::Open));
+    world.commit(back("1.1", 20_000, 500));
+    let views = [View::FULL, View::best(2), View::PRICES, "best2-prices".parse().unwrap()];
+    let ids: Vec<_> = views
+        .iter()
+        .enumerate()
+        .map(|(at, &view)| (world.follow("all", view, [0, 100, 1_000, 50][at]), view))
+        .collect();
+    for step in 0..200u32 {
+        world.commit(back("1.1", 20_000 + step % 11 * 200, u64::from(step % 4) * 100));
+        if step % 40 == 0 {
+            world.commit(status(
+                "1.1",
+                if step % 80 == 0 { MarketStatus::Suspended } else { MarketStatus::Open },
+            ));
+            world.commit(back(&format!("1.{}", 2 + step / 40), 30_000, 700));
+        }
+        world.wait(u64::from(step % 7) * 9);
+    }
+    world.wait(3_000);
+    for (id, view) in ids {
+        world.check(id, view);
+        assert!(world.clients[&id].stats().digests_checked > 0);
+    }
+}
+
+#[test]
+fn a_resume_moves_only_what_changed() {
+    let mut world = World::new();
+    world.commit(status("1.1", MarketStatus::Open));
+    for runner in 0..300u32 {
+        world.commit(back("1.1", 10_100 + runner * 100, 500));
+    }
+    let id = world.follow("all", View::FULL, 0);
+    world.wait(2_000);
+    let snapshot_bytes = world.bytes;
+    let client = world.cut(id);
+    world.commit(back("1.1", 20_000, 900));
+    world.commit(status("1.1", MarketStatus::Suspended));
+    world.commit(status("1.1", MarketStatus::Open));
+    world.wait(100);
+    world.bytes = 0;
+    let id = world.connect(client);
+    assert!(world.bytes < 120, "{} of {snapshot_bytes}", world.bytes);
+    world.check(id, View::FULL);
+    let events = world.events(id);
+    assert!(
+        events.iter().any(|event| matches!(event, Event::Subscribed { resume: ResumeOutcome::CaughtUp, .. }))
+    );
+    let edges = events.iter().filter(
+        |event| matches!(event, Event::Status { edge, .. } if edge.status == MarketStatus::Suspended),
+    );
+    assert_eq!(
+        edges.count(),
+        1,
+        "the suspension was over before the client was back, and it is told all the same"
+    );
+}
+
+#[test]
+fn a_blocked_receiver_gets_one_catch_up_and_every_status_edge() {
+    let mut world = World::new();
+    world.commit(status("1.1", MarketStatus::Open));
+    world.commit(back("1.1", 20_000, 500));
+    let id = world.follow("market/1.1", View::FULL, 1_000);
+    world.wait(2_500);
+    world.events(id);
+    world.blocked.push(id);
+    world.commit(back("1.1", 20_200, 500));
+    world.wait(1_500);
+    for step in 0..50 {
+        world.commit(back("1.1", 20_000, 600 + step));
+    }
+    world.commit(status("1.1", MarketStatus::Suspended));
+    world.commit(back("1.1", 20_400, 100));
+    world.commit(status("1.1", MarketStatus::Open));
+    world.wait(5_000);
+    world.blocked.clear();
+    world.fanout.ready(&world.store, id);
+    world.turn();
+    let events = world.events(id);
+    let edges: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Status { edge, .. } => Some(edge.status),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(edges, [MarketStatus::Suspended, MarketStatus::Open]);
+    world.wait(1_500);
+    world.check(id, View::FULL);
+}
+
+#[test]
+fn markets_come_and_go_with_their_topics() {
+    let mut world = World::new();
+    let id = world.follow("fixture/f1", View::FULL, 0);
+    let mut update = status("1.1", MarketStatus::Open);
+    update.attributes.push((name::FIXTURE.into(), Some(oddswire_model::AttributeValue::Text("f1".into()))));
+    world.commit(update);
+    world.commit(status("1.2", MarketStatus::Open));
+    world.wait(50);
+    assert_eq!(world.clients[&id].len(), 1);
+    let number = world.store.number(&MarketId::new("1.1").unwrap()).unwrap();
+    let committed = world.store.forget(&[number]);
+    world.fanout.handle_commit(world.now_ms, &world.store, &committed);
+    world.turn();
+    assert!(world.clients[&id].is_empty());
+    assert!(world.events(id).iter().any(|event| matches!(event, Event::Removed { .. })));
+}
+
+#[test]
+fn a_market_in_two_subscriptions_is_held_once_in_the_wider_view() {
+    let mut world = World::new();
+    world.commit(back("1.1", 20_000, 500));
+    world.commit(back("1.1", 19_000, 500));
+    let id = world.follow("all", View::PRICES, 1_000);
+    let narrow = SubscriptionRequest { topics: vec!["all".parse().unwrap()], view: View::FULL, rate_ms: 0 };
+    world.clients.get_mut(&id).unwrap().subscribe(2, narrow);
+    world.turn();
+    world.commit(back("1.1", 19_500, 500));
+    world.wait(50);
+    world.check(id, View::FULL);
+    world.clients.get_mut(&id).unwrap().unsubscribe(2);
+    world.turn();
+    world.commit(back("1.1", 20_100, 500));
+    world.wait(1_500);
+    world.check(id, View::PRICES);
+}
+
+#[test]
+fn a_lost_frame_is_noticed_and_caught_up() {
+    let mut world = World::new();
+    world.commit(back("1.1", 20_000, 500));
+    let id = world.follow("all", View::FULL, 0);
+    world.wait(1_500);
+    // The frame of this commit is lost on the way.
+    let commit = Commit { published_ms: 1, markets: vec![back("1.1", 20_200, 700)] };
+    let committed = world.store.commit(&commit).unwrap();
+    world.fanout.handle_commit(world.now_ms, &world.store, &committed);
+    world.now_ms += 20;
+    world.fanout.handle_timeout(world.now_ms, &world.store);
+    while world.fanout.poll_output().is_some() {}
+    world.fanout.ready(&world.store, id);
+    world.commit(back("1.1", 20_400, 900));
+    world.wait(20);
+    let client = &world.clients[&id];
+    assert_eq!(client.stats().gaps, 1);
+    assert!(client.is_synced());
+    let market = client.markets(world.now_ms).next().unwrap().market;
+    assert_eq!(market.cells(View::FULL), world.store.markets().next().unwrap().cells(View::FULL));
+    assert_eq!(client.stats().snapshots, 1, "a catch-up was enough");
+}

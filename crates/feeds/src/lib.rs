@@ -1,0 +1,1 @@
+//! Market sources: Betfair recordings and a seeded market simulator

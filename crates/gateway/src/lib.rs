@@ -1,0 +1,1 @@
+//! WebSocket and HTTP front end: sockets in, shared frames out

@@ -1,0 +1,1 @@
+//! Composition root of Oddswire and the oddswire command

@@ -1,0 +1,2 @@
+//! The `oddswire` command.
+fn main() {}

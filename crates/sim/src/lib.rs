@@ -1,0 +1,1 @@
+//! Deterministic whole-system simulation: virtual clock, seeded network
