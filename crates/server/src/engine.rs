@@ -1,0 +1,372 @@
+//! The one task that owns the store and the fan-out.
+//!
+//! Producers and connections talk to it through bounded channels; it talks to connections through theirs. Nothing
+//! else may touch the state, so there are no locks. After every commit the fan-out is told, before the next commit.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use oddswire_fanout::{ConnectionId, Fanout, FanoutConfig, FanoutStats, Output};
+use oddswire_gateway::{Command, GatewayRequest, MarketLine, MarketList, websocket};
+use oddswire_ingest::{Accepted, Announced, IngestRequest};
+use oddswire_model::{AttributeValue, Commit, Epoch, Market, Revision, name};
+use oddswire_store::{Published, Refusal, Store};
+use oddswire_wire::proto::ErrorCode;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
+use tracing::{debug, info, warn};
+
+use crate::{connections::Connections, horizon::Horizon, producers::Producers};
+
+/// Requests taken from a channel at once, so that neither side starves the other.
+const REQUESTS_PER_TURN: usize = 256;
+/// Requests that wait in a channel before the sender waits.
+pub const REQUESTS_WAITING_MAX: usize = 4_096;
+/// WebSocket status of an Oddswire error code: 4000 plus the code.
+const CLOSE_STATUS_BASE: u16 = 4_000;
+
+/// Settings of the engine.
+#[derive(Debug, Clone)]
+pub struct EngineConfig {
+    /// The fan-out's.
+    pub fanout: FanoutConfig,
+    /// How long a receiver may be away and still catch up.
+    pub resume_horizon: Duration,
+    /// How long a settled market stays.
+    pub settled_retention: Duration,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self {
+            fanout: FanoutConfig::default(),
+            resume_horizon: Duration::from_secs(2 * 3_600),
+            settled_retention: Duration::from_secs(600),
+        }
+    }
+}
+
+/// Something an embedded source asks of the engine.
+#[derive(Debug)]
+pub enum LocalRequest {
+    /// Apply a commit.
+    Commit {
+        /// The commit.
+        commit: Box<Commit>,
+        /// What became of it.
+        reply: oneshot::Sender<Result<Revision, Refusal>>,
+    },
+    /// How is it going?
+    Report {
+        /// The report.
+        reply: oneshot::Sender<Report>,
+    },
+    /// Ask all clients to move, spread over a time.
+    Drain {
+        /// Over how long, in milliseconds.
+        spread_ms: u32,
+    },
+}
+
+/// Figures of a running engine.
+#[derive(Debug, Clone, Copy)]
+pub struct Report {
+    /// The feed's epoch.
+    pub epoch: Epoch,
+    /// The feed's revision.
+    pub revision: Revision,
+    /// Markets alive.
+    pub markets: usize,
+    /// Connections.
+    pub connections: usize,
+    /// Connections that are behind.
+    pub behind: usize,
+    /// Groups.
+    pub groups: usize,
+    /// The fan-out's counters.
+    pub fanout: FanoutStats,
+}
+
+/// The ways in.
+#[derive(Debug)]
+pub struct Inboxes {
+    /// From producers.
+    pub ingest: mpsc::Receiver<IngestRequest>,
+    /// From connections.
+    pub gateway: mpsc::Receiver<GatewayRequest>,
+    /// From embedded sources.
+    pub local: mpsc::Receiver<LocalRequest>,
+}
+
+/// Owns everything that changes.
+pub struct Engine {
+    config: EngineConfig,
+    started: Instant,
+    store: Store,
+    fanout: Fanout,
+    connections: Connections,
+    producers: Producers,
+    horizon: Horizon,
+}
+
+impl Engine {
+    /// An engine whose log begins now.
+    pub fn new(config: EngineConfig) -> Self {
+        let epoch = Epoch(wall_clock().as_nanos() as u64);
+        info!(%epoch, "the log begins");
+        Self {
+            started: Instant::now(),
+            store: Store::new(epoch),
+            fanout: Fanout::new(config.fanout.clone()),
+            connections: Connections::default(),
+            producers: Producers::default(),
+            horizon: Horizon::new(config.resume_horizon, config.settled_retention),
+            config,
+        }
+    }
+
+    /// Runs until every way in is closed.
+    pub async fn run(mut self, mut inboxes: Inboxes) {
+        let mut ingest = Vec::with_capacity(REQUESTS_PER_TURN);
+        let mut gateway = Vec::with_capacity(REQUESTS_PER_TURN);
+        let mut open = (true, true, true);
+        while open.0 || open.1 || open.2 {
+            let wake_ms = self.fanout.poll_timeout().min(self.producers.next_deadline_ms());
+            let wake = self.started + Duration::from_millis(wake_ms);
+            tokio::select! {
+                biased;
+                count = inboxes.ingest.recv_many(&mut ingest, REQUESTS_PER_TURN), if open.0 => open.0 = count > 0,
+                count = inboxes.gateway.recv_many(&mut gateway, REQUESTS_PER_TURN), if open.1 => open.1 = count > 0,
+                request = inboxes.local.recv(), if open.2 => match request {
+                    Some(request) => self.local(request),
+                    None => open.2 = false,
+                },
+                () = tokio::time::sleep_until(wake) => {}
+            }
+            // A busy producer must not keep clients waiting, so every turn takes from both.
+            while gateway.len() < REQUESTS_PER_TURN
+                && let Ok(request) = inboxes.gateway.try_recv()
+            {
+                gateway.push(request);
+            }
+            for request in ingest.drain(..) {
+                self.ingest(request);
+            }
+            for request in gateway.drain(..) {
+                self.gateway(request);
+            }
+            let now_ms = self.now_ms();
+            if now_ms >= wake_ms {
+                self.timeout(now_ms);
+            }
+            self.hand_out();
+        }
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.started.elapsed().as_millis() as u64
+    }
+
+    fn timeout(&mut self, now_ms: u64) {
+        for producer in self.producers.silent(now_ms) {
+            if let Some(committed) = self.store.hold_producer(&producer) {
+                warn!(%producer, markets = committed.changed.len(), "producer is silent: its markets are held");
+                self.fanout.handle_commit(now_ms, &self.store, &committed);
+                self.producers.cut(
+                    &producer,
+                    "you were silent for too long and your markets are held; send them again",
+                );
+            }
+        }
+        self.fanout.set_freshness(self.producers.freshness_ms(now_ms), wall_clock().as_millis() as u64);
+        self.fanout.handle_timeout(now_ms, &self.store);
+        let revision = self.store.revision();
+        if let Some(horizon) = self.horizon.tick(now_ms, revision) {
+            self.store.advance_horizon(horizon);
+        }
+        if let Some(settled_before) = self.horizon.settled_before(now_ms) {
+            let finished = self.store.finished_before(settled_before);
+            if !finished.is_empty() {
+                debug!(markets = finished.len(), "settled markets are forgotten");
+                let committed = self.store.forget(&finished);
+                self.fanout.handle_commit(now_ms, &self.store, &committed);
+            }
+        }
+    }
+
+    fn ingest(&mut self, request: IngestRequest) {
+        let now_ms = self.now_ms();
+        match request {
+            IngestRequest::Announce { producer, producer_epoch, interval_ms, stream, reply } => {
+                let epoch = self.store.epoch();
+                let announced = self.store.announce_producer(&producer, producer_epoch).map(|state| {
+                    Announced { epoch, last_sequence: state.last_sequence, interval_ms, held: state.held }
+                });
+                match &announced {
+                    Ok(_) => {
+                        info!(%producer, producer_epoch, "producer announced");
+                        self.producers.announce(&producer, producer_epoch, interval_ms, stream, now_ms);
+                    }
+                    Err(error) => warn!(%producer, %error, "producer turned away"),
+                }
+                let _ = reply.send(announced);
+            }
+            IngestRequest::Publish { producer, producer_epoch, sequence, commit, reply } => {
+                self.producers.heard(&producer, producer_epoch, now_ms);
+                let published = self.store.publish(&producer, producer_epoch, sequence, &commit);
+                if let Ok(Published::Applied(committed)) = &published {
+                    self.fanout.handle_commit(now_ms, &self.store, committed);
+                }
+                if let Err(error) = &published {
+                    debug!(%producer, sequence, %error, "commit not taken");
+                }
+                reply.answer(published.map(|published| match published {
+                    Published::Applied(committed) => Accepted::in_memory(committed.revision),
+                    Published::Repeated(revision) => Accepted::in_memory(revision),
+                }));
+                // Frames leave commit by commit, so that an urgent one does not wait for the rest of the batch.
+                self.hand_out();
+            }
+            IngestRequest::Skip { producer, producer_epoch, sequence, reply } => {
+                let nothing = Commit::default();
+                let published = self.store.publish(&producer, producer_epoch, sequence, &nothing);
+                reply.answer(published.map(|_| Accepted::in_memory(self.store.revision())));
+            }
+            IngestRequest::Heartbeat { producer, producer_epoch } => {
+                self.producers.heard(&producer, producer_epoch, now_ms);
+            }
+            IngestRequest::ResyncComplete { producer, producer_epoch } => {
+                if self.producers.heard(&producer, producer_epoch, now_ms)
+                    && let Some(committed) = self.store.release_producer(&producer)
+                {
+                    info!(%producer, markets = committed.changed.len(), "producer has said everything again");
+                    self.fanout.handle_commit(now_ms, &self.store, &committed);
+                }
+            }
+            IngestRequest::Gone { producer, producer_epoch, stream } => {
+                self.producers.gone(&producer, producer_epoch, stream);
+            }
+        }
+    }
+
+    fn local(&mut self, request: LocalRequest) {
+        let now_ms = self.now_ms();
+        match request {
+            LocalRequest::Commit { commit, reply } => {
+                self.producers.heard_locally(now_ms);
+                let committed = self.store.commit(&commit);
+                if let Ok(committed) = &committed {
+                    self.fanout.handle_commit(now_ms, &self.store, committed);
+                }
+                let _ = reply.send(committed.map(|committed| committed.revision));
+            }
+            LocalRequest::Report { reply } => {
+                let _ = reply.send(Report {
+                    epoch: self.store.epoch(),
+                    revision: self.store.revision(),
+                    markets: self.store.len(),
+                    connections: self.fanout.connections(),
+                    behind: self.fanout.behind(),
+                    groups: self.fanout.groups(),
+                    fanout: self.fanout.stats(),
+                });
+            }
+            LocalRequest::Drain { spread_ms } => {
+                info!(connections = self.fanout.connections(), spread_ms, "draining");
+                self.fanout.drain(spread_ms);
+            }
+        }
+    }
+
+    fn gateway(&mut self, request: GatewayRequest) {
+        let now_ms = self.now_ms();
+        match request {
+            GatewayRequest::Connect { commands, reply } => {
+                let id = self.fanout.connect(now_ms);
+                self.connections.insert(id, commands);
+                if reply.send(id).is_err() {
+                    self.drop_connection(id);
+                }
+            }
+            GatewayRequest::Message { connection, message } => {
+                self.fanout.handle_message(now_ms, &self.store, connection, message);
+            }
+            GatewayRequest::Ready { connection } => self.fanout.ready(&self.store, connection),
+            GatewayRequest::Disconnect { connection } => self.drop_connection(connection),
+            GatewayRequest::Markets { reply } => {
+                let markets = self.store.markets().map(line).collect();
+                let _ = reply.send(MarketList {
+                    epoch: self.store.epoch(),
+                    revision: self.store.revision(),
+                    markets,
+                });
+            }
+            GatewayRequest::Market { id, reply } => {
+                let market =
+                    self.store.market_by_id(&id).map(|market| (self.store.epoch(), Box::new(market.clone())));
+                let _ = reply.send(market);
+            }
+        }
+    }
+
+    fn drop_connection(&mut self, id: ConnectionId) {
+        self.connections.remove(id);
+        self.fanout.disconnect(id);
+    }
+
+    fn hand_out(&mut self) {
+        while let Some(output) = self.fanout.poll_output() {
+            match output {
+                Output::Frames { to, frames } => {
+                    // The WebSocket header is written once for everybody.
+                    let frames: Vec<Bytes> =
+                        frames.iter().map(|frame| websocket::binary_frame(frame)).collect();
+                    for id in to {
+                        self.command(id, Command::Frames(frames.clone()));
+                    }
+                }
+                Output::Close { connection, code, reason } => {
+                    debug!(?connection, ?code, reason, "closing a connection");
+                    self.command(connection, Command::Close { status: close_status(code), reason });
+                }
+            }
+        }
+    }
+
+    fn command(&mut self, id: ConnectionId, command: Command) {
+        if !self.connections.command(id, command) {
+            // Its task has ended, or takes nothing: the end of it will be reported, or has been.
+            self.drop_connection(id);
+        }
+    }
+
+    /// The settings it runs with.
+    pub fn config(&self) -> &EngineConfig {
+        &self.config
+    }
+}
+
+fn line(market: &Market) -> MarketLine {
+    let text =
+        |name: &str| market.attributes().get(name).and_then(AttributeValue::as_text).map(str::to_owned);
+    MarketLine {
+        id: market.id().clone(),
+        revision: market.revision(),
+        status: market.status(),
+        in_play: market.in_play(),
+        name: text(name::NAME),
+        fixture_name: text(name::FIXTURE_NAME),
+        market_type: text(name::MARKET_TYPE),
+        selections: market.selections().len(),
+    }
+}
+
+fn close_status(code: ErrorCode) -> u16 {
+    CLOSE_STATUS_BASE + code as u16
+}
+
+fn wall_clock() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}

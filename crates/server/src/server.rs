@@ -1,0 +1,114 @@
+//! Putting the parts together.
+
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use oddswire_model::{Commit, Revision};
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, oneshot, watch},
+    task::JoinHandle,
+};
+use tracing::{error, info};
+
+use crate::{
+    config::ServerConfig,
+    engine::{Engine, Inboxes, LocalRequest, REQUESTS_WAITING_MAX, Report},
+};
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    /// Where clients connect.
+    pub http: SocketAddr,
+    /// Where producers connect.
+    pub grpc: SocketAddr,
+    local: mpsc::Sender<LocalRequest>,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Binds both listeners and starts the engine.
+    ///
+    /// # Errors
+    /// When an address cannot be had; the message names it and says what to do.
+    pub async fn start(config: &ServerConfig) -> anyhow::Result<Self> {
+        config.check()?;
+        let http = bind(config.http.listen, "http.listen (--http)").await?;
+        let grpc = bind(config.grpc.listen, "grpc.listen (--grpc)").await?;
+        let (http_address, grpc_address) = (http.local_addr()?, grpc.local_addr()?);
+        let (ingest_requests, ingest) = mpsc::channel(REQUESTS_WAITING_MAX);
+        let (gateway_requests, gateway) = mpsc::channel(REQUESTS_WAITING_MAX);
+        let (local, local_requests) = mpsc::channel(REQUESTS_WAITING_MAX);
+        let (stop, stopping) = watch::channel(false);
+
+        let engine = Engine::new(config.engine());
+        let inboxes = Inboxes { ingest, gateway, local: local_requests };
+        let gateway_config = config.gateway();
+        let until_stopped = |mut stopping: watch::Receiver<bool>| async move {
+            // An error means that the server is gone, which is a stop as well.
+            let _ = stopping.wait_for(|&stop| stop).await;
+        };
+        let gateway_stopped = until_stopped(stopping.clone());
+        let ingest_stopped = until_stopped(stopping);
+        let tasks = vec![
+            tokio::spawn(engine.run(inboxes)),
+            tokio::spawn(oddswire_gateway::serve(http, gateway_requests, gateway_config, gateway_stopped)),
+            tokio::spawn(async move {
+                if let Err(problem) = oddswire_ingest::serve(grpc, ingest_requests, ingest_stopped).await {
+                    error!(error = %problem, "producers cannot publish any more");
+                }
+            }),
+        ];
+        info!(http = %http_address, grpc = %grpc_address, "serving");
+        Ok(Self { http: http_address, grpc: grpc_address, local, stop, tasks })
+    }
+
+    /// Applies a commit of an embedded source.
+    ///
+    /// # Errors
+    /// When the store refuses it, or the engine is gone.
+    pub async fn commit(&self, commit: Commit) -> anyhow::Result<Revision> {
+        let (reply, answer) = oneshot::channel();
+        let request = LocalRequest::Commit { commit: Box::new(commit), reply };
+        self.local.send(request).await.context("the engine has stopped")?;
+        Ok(answer.await.context("the engine has stopped")??)
+    }
+
+    /// Figures of the engine.
+    ///
+    /// # Errors
+    /// When the engine is gone.
+    pub async fn report(&self) -> anyhow::Result<Report> {
+        let (reply, answer) = oneshot::channel();
+        self.local.send(LocalRequest::Report { reply }).await.context("the engine has stopped")?;
+        answer.await.context("the engine has stopped")
+    }
+
+    /// Asks every client to move, spread over a time.
+    ///
+    /// # Errors
+    /// When the engine is gone.
+    pub async fn drain(&self, spread_ms: u32) -> anyhow::Result<()> {
+        self.local.send(LocalRequest::Drain { spread_ms }).await.context("the engine has stopped")
+    }
+
+    /// Stops at once: listeners close, connections end.
+    pub async fn stop(self) {
+        // Only a server without tasks has no receiver.
+        let _ = self.stop.send(true);
+        for task in &self.tasks {
+            task.abort();
+        }
+        for task in self.tasks {
+            let _ = task.await;
+        }
+    }
+}
+
+async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address}; is another server running there? choose another address with {setting}")
+    })
+}
