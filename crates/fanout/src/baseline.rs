@@ -28,7 +28,7 @@ pub(crate) struct Baseline {
 pub(crate) struct Class {
     pub(crate) interval_ms: u64,
     pub(crate) last_flush_ms: u64,
-    /// The store's revision at the last flush.
+    /// What all baselines have reached while some market is dirty.
     flushed: Revision,
     pub(crate) baselines: Vec<Option<Box<Baseline>>>,
     pub(crate) dirty: Vec<MarketNumber>,
@@ -47,12 +47,16 @@ impl Class {
         self.baselines.get_mut(market.0 as usize)?.as_deref_mut()
     }
 
-    /// Notes that the store has moved on from a baseline.
-    pub(crate) fn mark(&mut self, market: MarketNumber) {
+    /// Notes that a commit of a revision has moved the store on from a baseline.
+    pub(crate) fn mark(&mut self, market: MarketNumber, revision: Revision) {
         if let Some(baseline) = self.baselines.get_mut(market.0 as usize).and_then(Option::as_mut)
             && !baseline.is_dirty
         {
             baseline.is_dirty = true;
+            if self.dirty.is_empty() {
+                // Up to the commit before this one there was nothing to flush.
+                self.flushed = Revision(revision.0 - 1);
+            }
             self.dirty.push(market);
         }
     }
@@ -96,9 +100,8 @@ impl Class {
         if self.dirty.is_empty() { store.revision() } else { self.flushed }
     }
 
-    pub(crate) fn note_flush(&mut self, now_ms: u64, revision: Revision) {
+    pub(crate) fn note_flush(&mut self, now_ms: u64) {
         self.last_flush_ms = now_ms;
-        self.flushed = revision;
     }
 
     /// When the next flush is due: never without changes, and at once after a quiet time.

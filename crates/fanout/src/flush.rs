@@ -47,7 +47,7 @@ impl Fanout {
             for &market in &dirty {
                 self.encode_change(store, class, market, &mut pieces);
             }
-            self.classes[class].note_flush(now_ms, store.revision());
+            self.classes[class].note_flush(now_ms);
         }
         if due != 0 {
             let cause = if is_late { Conflation::ServerSlow } else { Conflation::Asked };

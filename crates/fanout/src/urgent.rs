@@ -17,7 +17,7 @@ impl Fanout {
     pub fn handle_commit(&mut self, now_ms: u64, store: &Store, committed: &Committed) {
         for &market in &committed.changed {
             for class in &mut self.classes {
-                class.mark(market);
+                class.mark(market, committed.revision);
             }
         }
         if !committed.urgent.is_empty() {

@@ -1,137 +1,10 @@
-//! A store, a fan-out and client sessions on perfect wires, turned by hand.
+//! What users of the fan-out live through, told one by one.
 
-use std::collections::BTreeMap;
+mod world;
 
-use oddswire_fanout::{ConnectionId, Fanout, FanoutConfig, Output};
-use oddswire_model::{
-    Commit, Epoch, Field, Handicap, LadderUpdate, MarketId, MarketStatus, MarketUpdate, Price, SelectionId,
-    SelectionKey, SelectionUpdate, View, name,
-};
-use oddswire_session::{ClientConfig, ClientSession, Event, MarketState, ResumeOutcome, SubscriptionRequest};
-use oddswire_store::Store;
-
-struct World {
-    now_ms: u64,
-    store: Store,
-    fanout: Fanout,
-    clients: BTreeMap<ConnectionId, ClientSession>,
-    /// Connections whose socket takes nothing.
-    blocked: Vec<ConnectionId>,
-    bytes: usize,
-}
-
-impl World {
-    fn new() -> Self {
-        Self {
-            now_ms: 0,
-            store: Store::new(Epoch(7)),
-            fanout: Fanout::new(FanoutConfig::default()),
-            clients: BTreeMap::new(),
-            blocked: Vec::new(),
-            bytes: 0,
-        }
-    }
-
-    fn connect(&mut self, mut client: ClientSession) -> ConnectionId {
-        let id = self.fanout.connect(self.now_ms);
-        client.connected(self.now_ms);
-        self.clients.insert(id, client);
-        self.turn();
-        id
-    }
-
-    fn follow(&mut self, topics: &str, view: View, rate_ms: u32) -> ConnectionId {
-        let mut client = ClientSession::new(ClientConfig::default());
-        client.subscribe(1, SubscriptionRequest { topics: vec![topics.parse().unwrap()], view, rate_ms });
-        self.connect(client)
-    }
-
-    fn cut(&mut self, id: ConnectionId) -> ClientSession {
-        self.fanout.disconnect(id);
-        let mut client = self.clients.remove(&id).unwrap();
-        client.disconnected();
-        client
-    }
-
-    /// Moves messages until nothing moves.
-    fn turn(&mut self) {
-        loop {
-            let mut moved = false;
-            for (&id, client) in &mut self.clients {
-                while let Some(message) = client.poll_transmit() {
-                    moved = true;
-                    self.fanout.handle_message(self.now_ms, &self.store, id, message);
-                }
-            }
-            while let Some(output) = self.fanout.poll_output() {
-                moved = true;
-                let Output::Frames { to, frames } = output else { panic!("{output:?}") };
-                for id in to {
-                    let Some(client) = self.clients.get_mut(&id) else { continue };
-                    for frame in &frames {
-                        self.bytes += frame.len();
-                        client.handle_frame(self.now_ms, frame.clone()).unwrap();
-                    }
-                    if !self.blocked.contains(&id) {
-                        self.fanout.ready(&self.store, id);
-                    }
-                }
-            }
-            if !moved {
-                return;
-            }
-        }
-    }
-
-    fn wait(&mut self, ms: u64) {
-        let end = self.now_ms + ms;
-        while self.now_ms < end {
-            self.now_ms = self.fanout.poll_timeout().clamp(self.now_ms + 1, end);
-            self.fanout.handle_timeout(self.now_ms, &self.store);
-            self.turn();
-        }
-    }
-
-    fn commit(&mut self, update: MarketUpdate) {
-        let commit = Commit { published_ms: 1_700_000_000_000 + self.now_ms, markets: vec![update] };
-        let committed = self.store.commit(&commit).unwrap();
-        self.fanout.handle_commit(self.now_ms, &self.store, &committed);
-        self.turn();
-    }
-
-    fn check(&mut self, id: ConnectionId, view: View) {
-        let client = &self.clients[&id];
-        assert!(client.is_synced());
-        assert_eq!(client.stats().gaps, 0);
-        assert_eq!(client.stats().digest_mismatches, 0);
-        assert_eq!(client.len(), self.store.len());
-        for reading in client.markets(self.now_ms) {
-            let held = self.store.market_by_id(reading.market.id()).unwrap();
-            assert_eq!(reading.market.cells(View::FULL), held.cells(view));
-            assert_eq!(reading.market.digest(View::FULL), held.digest(view));
-            assert_eq!(reading.state, MarketState::Live);
-        }
-    }
-
-    fn events(&mut self, id: ConnectionId) -> Vec<Event> {
-        std::iter::from_fn(|| self.clients.get_mut(&id).unwrap().poll_event()).collect()
-    }
-}
-
-fn status(market: &str, status: MarketStatus) -> MarketUpdate {
-    let mut update = MarketUpdate::new(MarketId::new(market).unwrap());
-    update.fields.push((Field::Status, status as u64));
-    update
-}
-
-fn back(market: &str, price: u32, cents: u64) -> MarketUpdate {
-    let mut update = MarketUpdate::new(MarketId::new(market).unwrap());
-    let mut selection = SelectionUpdate::new(SelectionKey { id: SelectionId(7), handicap: Handicap::NONE });
-    let rungs = vec![(Price(price), cents)];
-    selection.ladders.push(LadderUpdate { field: Field::Back, replace: false, rungs });
-    update.selections.push(selection);
-    update
-}
+use oddswire_model::{AttributeValue, Commit, MarketId, MarketStatus, View, name};
+use oddswire_session::{Event, ResumeOutcome, SubscriptionRequest};
+use world::{World, back, status};
 
 #[test]
 fn snapshot_then_deltas_then_exact() {
@@ -213,9 +86,7 @@ fn a_blocked_receiver_gets_one_catch_up_and_every_status_edge() {
     world.commit(back("1.1", 20_400, 100));
     world.commit(status("1.1", MarketStatus::Open));
     world.wait(5_000);
-    world.blocked.clear();
-    world.fanout.ready(&world.store, id);
-    world.turn();
+    world.unblock(id);
     let events = world.events(id);
     let edges: Vec<_> = events
         .iter()
@@ -234,7 +105,7 @@ fn markets_come_and_go_with_their_topics() {
     let mut world = World::new();
     let id = world.follow("fixture/f1", View::FULL, 0);
     let mut update = status("1.1", MarketStatus::Open);
-    update.attributes.push((name::FIXTURE.into(), Some(oddswire_model::AttributeValue::Text("f1".into()))));
+    update.attributes.push((name::FIXTURE.into(), Some(AttributeValue::Text("f1".into()))));
     world.commit(update);
     world.commit(status("1.2", MarketStatus::Open));
     world.wait(50);

@@ -7,7 +7,7 @@ use oddswire_wire::{
     FrameError, decode_frame, decode_joined,
     limits::{FRAMES_JOINED_MAX, RESYNC_MARKETS_MAX, SEQUENCE_MODULUS},
     piece::{self, PieceError, PieceKind},
-    proto::{self, Conflation, Resume, ResyncReason, client_message::Message},
+    proto::{self, Conflation, ErrorCode, Resume, ResyncReason, client_message::Message},
 };
 
 use super::{
@@ -78,6 +78,8 @@ impl ClientSession {
             });
             // A refused subscription must not keep the others from being complete.
             self.subscriptions.remove(&error.subscription);
+            let is_unsubscribe = error.code() == ErrorCode::UnknownSubscription;
+            self.unsubscribing = self.unsubscribing.saturating_sub(u32::from(is_unsubscribe));
         }
         if self.connection != Connection::Established {
             return if frame.error.is_some() { Ok(()) } else { Err(ClientError::NotWelcomed) };
@@ -93,6 +95,10 @@ impl ClientSession {
             self.remove(MarketNumber(number));
         }
         self.apply_pieces(&frame)?;
+        if frame.position.is_some() && self.unsubscribing == 0 && self.is_answered() {
+            // The catch-up has named what left.
+            self.holds_leavers = false;
+        }
         let advanced = frame.advance.and(self.position).map(|(revision, _)| revision);
         let reached = frame.position.map(|position| Revision(position.revision));
         let beaten = frame.heartbeat.map(|heartbeat| Revision(heartbeat.revision));
@@ -111,7 +117,7 @@ impl ClientSession {
         // What the gateway says before it has answered every subscribe is not about everything that is held.
         self.complete = cursor.or(self.complete);
         if let Some(cursor) = cursor
-            && self.subscriptions.values().all(|subscription| subscription.unanswered == 0)
+            && self.is_answered()
         {
             self.cursor = Some(cursor);
             self.settle(cursor);
@@ -124,6 +130,11 @@ impl ClientSession {
             self.events.push_back(Event::Drain { reconnect_after_ms: drain.reconnect_after_ms });
         }
         Ok(())
+    }
+
+    /// Whether the gateway has answered every subscribe of this connection.
+    fn is_answered(&self) -> bool {
+        self.subscriptions.values().all(|subscription| subscription.unanswered == 0)
     }
 
     /// Moves the session's position, or finds that the frame does not follow what was received before.
@@ -183,6 +194,7 @@ impl ClientSession {
 
     fn subscribed(&mut self, subscribed: &proto::Subscribed) {
         if subscribed.ended {
+            self.unsubscribing = self.unsubscribing.saturating_sub(1);
             return;
         }
         let resume = match subscribed.resume() {
@@ -232,8 +244,8 @@ impl ClientSession {
             }
         }
         for change in changes {
-            self.report_edges(&change, &frame.status_edges);
-            self.apply_change(change, frame.conflated());
+            let are_edges_told = self.report_edges(&change, &frame.status_edges);
+            self.apply_change(change, frame.conflated(), are_edges_told);
         }
         Ok(())
     }
@@ -256,7 +268,7 @@ impl ClientSession {
         piece::decode(kind, bytes, definition, held.map(|mirror| &mirror.market), revision, since).map(Some)
     }
 
-    fn apply_change(&mut self, change: MarketDelta, conflated: Conflation) {
+    fn apply_change(&mut self, change: MarketDelta, conflated: Conflation, are_edges_told: bool) {
         let number = change.market;
         self.stats.cells += change.cells.len() as u64;
         self.stats.conflated_slow += u64::from(conflated == Conflation::ReceiverSlow);
@@ -304,22 +316,26 @@ impl ClientSession {
             mirror.market.purge(change.revision);
         }
         let status = mirror.market.status();
-        if status != before {
+        if status != before && !are_edges_told {
             let edge = StatusEdge { revision: change.revision, status };
             self.events.push_back(Event::Status { market: number, edge });
         }
         self.events.push_back(Event::Changed { change: Box::new(change), conflated });
     }
 
-    /// Edges that the change leaps over; those up to what is held were reported when they came.
-    fn report_edges(&mut self, change: &MarketDelta, edges: &[proto::StatusEdge]) {
-        let Some(mirror) = self.mirrors.get(&change.market) else { return };
+    /// Reports the edges that the change leaps over, the last one included, and says whether there were any; those up
+    /// to what is held were reported when they came.
+    fn report_edges(&mut self, change: &MarketDelta, edges: &[proto::StatusEdge]) -> bool {
+        let Some(mirror) = self.mirrors.get(&change.market) else { return false };
         let held = mirror.market.revision();
+        let mut are_told = false;
         for edge in edges.iter().filter(|edge| edge.market == change.market.0 && edge.revision > held.0) {
             let status = MarketStatus::from_code(u64::from(edge.status)).unwrap_or(MarketStatus::Suspended);
             let edge = StatusEdge { revision: Revision(edge.revision), status };
             self.events.push_back(Event::Status { market: change.market, edge });
+            are_told = true;
         }
+        are_told
     }
 
     fn piece_failed(&mut self, market: MarketNumber, error: PieceError) {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use oddswire_model::{Cursor, Epoch, Market, MarketId, MarketNumber, Revision, Topic, View};
 use oddswire_wire::{
     encode_client_message,
+    limits::RESYNC_MARKETS_MAX,
     proto::{self, ResyncReason, client_message::Message},
     view_to_proto,
 };
@@ -125,6 +126,10 @@ pub struct ClientSession {
     /// Freshness as the gateway said it, and when it said so.
     pub(super) freshness: Option<(u64, u64)>,
     pub(super) is_stale: bool,
+    /// Unsubscribes sent on this connection that the gateway has not answered.
+    pub(super) unsubscribing: u32,
+    /// Markets may be held that no subscription names any more; the gateway has not said yet which.
+    pub(super) holds_leavers: bool,
     pub(super) stats: SessionStats,
     /// Markets to ask for again at the end of the frame.
     pub(super) resyncs: Vec<(MarketNumber, ResyncReason)>,
@@ -150,6 +155,8 @@ impl ClientSession {
             heard_ms: 0,
             freshness: None,
             is_stale: false,
+            unsubscribing: 0,
+            holds_leavers: false,
             stats: SessionStats::default(),
             resyncs: Vec::new(),
             transmits: VecDeque::new(),
@@ -160,11 +167,13 @@ impl ClientSession {
     /// Subscribes, now or as soon as there is a connection. A number in use is replaced. Numbers begin at 1.
     pub fn subscribe(&mut self, subscription: u32, request: SubscriptionRequest) {
         let connected = self.connection != Connection::Disconnected;
-        let unanswered =
-            self.subscriptions.get(&subscription).map_or(0, |held| held.unanswered) + u32::from(connected);
+        let held = self.subscriptions.get(&subscription);
+        let unanswered = held.map_or(0, |held| held.unanswered) + u32::from(connected);
+        let is_replaced = held.is_some_and(|held| held.request != request);
         if connected {
+            self.holds_leavers |= is_replaced;
             self.send_subscribe(subscription, &request, None);
-        } else if self.subscriptions.get(&subscription).is_some_and(|held| held.request != request) {
+        } else if is_replaced {
             // Which markets belonged to the old request alone is not known here.
             self.drop_everything();
         }
@@ -180,12 +189,23 @@ impl ClientSession {
             // Which markets belonged to it alone is not known here.
             self.drop_everything();
         } else {
+            self.unsubscribing += 1;
+            self.holds_leavers = true;
             self.send(Message::Unsubscribe(proto::Unsubscribe { subscription }));
         }
     }
 
     /// A transport is there: says hello.
     pub fn connected(&mut self, now_ms: u64) {
+        let awaited = self.mirrors.values().filter(|mirror| mirror.awaits_snapshot).count();
+        if std::mem::take(&mut self.holds_leavers) || awaited > RESYNC_MARKETS_MAX {
+            // A gateway that never heard of the leavers would not say that they left, and they would read as live.
+            // And more markets than one resync may name are sooner subscribed to afresh.
+            self.drop_everything();
+        }
+        self.unsubscribing = 0;
+        // A gateway that takes the connection and then says nothing must be given up, too.
+        self.is_stale = false;
         self.connection = Connection::Greeting;
         self.complete = self.cursor;
         self.heard_ms = now_ms;
@@ -355,5 +375,135 @@ impl ClientSession {
 
     pub(super) fn send(&mut self, message: Message) {
         self.transmits.push_back(encode_client_message(message));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use oddswire_delta::{MarketDelta, snapshot};
+    use oddswire_wire::{FrameBuilder, decode_client_message, piece::PieceEncoder};
+
+    fn request(topic: &str) -> SubscriptionRequest {
+        SubscriptionRequest { topics: vec![topic.parse().unwrap()], view: View::FULL, rate_ms: 0 }
+    }
+
+    fn welcome() -> Bytes {
+        let mut frame = FrameBuilder::new();
+        frame.welcome(proto::Welcome { epoch: 7, ..Default::default() });
+        frame.finish()
+    }
+
+    fn subscribed(subscription: u32, resume: proto::Resume) -> Bytes {
+        let mut frame = FrameBuilder::new();
+        frame.subscribed(proto::Subscribed { subscription, resume: resume.into(), ..Default::default() });
+        frame.finish()
+    }
+
+    /// The end of a catch-up with snapshots of empty markets.
+    fn synced(markets: std::ops::Range<u32>) -> Bytes {
+        let mut frame = FrameBuilder::new();
+        let mut encoder = PieceEncoder::default();
+        let (mut change, mut bytes) = (MarketDelta::default(), Vec::new());
+        for number in markets {
+            let id = MarketId::new(&format!("1.{number}")).unwrap();
+            let market = Market::new(MarketNumber(number), id, Revision(3));
+            snapshot(&market, View::FULL, &mut change);
+            encoder.encode(&change, None, market.price_ladder(), &mut bytes);
+        }
+        frame.pieces(&bytes);
+        frame.position(proto::Position { revision: 5, sequence: 0, since: 0 });
+        frame.finish()
+    }
+
+    /// Two subscriptions, one market each, all live.
+    fn live() -> ClientSession {
+        let mut session = ClientSession::new(ClientConfig::default());
+        session.subscribe(1, request("market/1.0"));
+        session.subscribe(2, request("market/1.1"));
+        session.connected(0);
+        for frame in [welcome(), subscribed(1, proto::Resume::Unspecified)] {
+            session.handle_frame(0, frame).unwrap();
+        }
+        session.handle_frame(0, subscribed(2, proto::Resume::Unspecified)).unwrap();
+        session.handle_frame(0, synced(0..2)).unwrap();
+        assert!(session.is_synced() && session.len() == 2);
+        session
+    }
+
+    fn said(session: &mut ClientSession) -> Vec<Message> {
+        std::iter::from_fn(|| session.poll_transmit())
+            .map(|message| decode_client_message(message).unwrap().unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a_gateway_that_never_speaks_is_given_up_every_time() {
+        let mut session = live();
+        for now_ms in [0, 10_000, 20_000] {
+            if now_ms > 0 {
+                session.connected(now_ms);
+            }
+            let timeout_ms = session.poll_timeout().expect("silence is watched on every connection");
+            assert!(!session.handle_timeout(timeout_ms - 1));
+            assert!(session.handle_timeout(timeout_ms));
+            session.disconnected();
+        }
+        assert_eq!(session.stats().stale, 3);
+    }
+
+    #[test]
+    fn what_an_unanswered_unsubscribe_leaves_behind_does_not_come_back_as_live() {
+        let mut session = live();
+        session.unsubscribe(2);
+        session.disconnected();
+        session.connected(100);
+        let messages = said(&mut session);
+        let [_, Message::Subscribe(subscribe)] = &messages[..] else { panic!("{messages:?}") };
+        assert_eq!(
+            subscribe.cursor, None,
+            "what is held is more than the subscription, so it is taken afresh"
+        );
+        for frame in [welcome(), subscribed(1, proto::Resume::Unspecified), synced(0..1)] {
+            session.handle_frame(100, frame).unwrap();
+        }
+        assert!(session.is_synced());
+        assert!(session.read_number(MarketNumber(1), 100).is_none());
+    }
+
+    #[test]
+    fn an_answered_unsubscribe_keeps_the_cursor() {
+        let mut session = live();
+        session.unsubscribe(2);
+        let mut frame = FrameBuilder::new();
+        frame.subscribed(proto::Subscribed { subscription: 2, ended: true, ..Default::default() });
+        session.handle_frame(50, frame.finish()).unwrap();
+        let mut frame = FrameBuilder::new();
+        frame.position(proto::Position { revision: 6, sequence: 0, since: 5 });
+        frame.removed(vec![1]);
+        session.handle_frame(50, frame.finish()).unwrap();
+        session.disconnected();
+        session.connected(100);
+        let messages = said(&mut session);
+        let [_, Message::Subscribe(subscribe)] = &messages[..] else { panic!("{messages:?}") };
+        assert_eq!(subscribe.cursor, Some(proto::Cursor { epoch: 7, revision: 6 }));
+    }
+
+    #[test]
+    fn more_markets_than_a_resync_may_name_are_taken_afresh() {
+        for (awaited, is_resumed) in
+            [(RESYNC_MARKETS_MAX as u32, true), (RESYNC_MARKETS_MAX as u32 + 1, false)]
+        {
+            let mut session = live();
+            session.handle_frame(0, synced(0..awaited)).unwrap();
+            for mirror in session.mirrors.values_mut() {
+                mirror.awaits_snapshot = true;
+            }
+            session.disconnected();
+            session.connected(100);
+            let messages = said(&mut session);
+            let resyncs = messages.iter().filter(|message| matches!(message, Message::Resync(_))).count();
+            assert_eq!((resyncs, session.cursor().is_some()), (usize::from(is_resumed), is_resumed));
+        }
     }
 }
