@@ -67,13 +67,15 @@ pub fn catch_up(target: &Market, since: Revision, view: View, out: &mut MarketDe
                 continue;
             }
             let rungs = view.rungs(field);
-            if rungs == usize::MAX {
-                for rung in ladder.entries().iter().filter(|rung| rung.revision > since) {
+            let changed = || ladder.entries().iter().filter(|rung| rung.revision > since);
+            if rungs == usize::MAX && changed().count() <= ladder.rungs().count() {
+                for rung in changed() {
                     out.set(CellKey::rung(number, field, rung.price), view.shown_volume(rung.volume));
                 }
             } else {
-                // Which rungs the receiver's window held is not known any more: rungs that did not change have
-                // moved in and out of it. The window is small, so it is sent whole.
+                // Sent whole, in two cases. In a window: which rungs the receiver's window held is not known any
+                // more, because rungs that did not change have moved in and out of it. In full: more rungs have come
+                // and gone than stand there now, so the answer stays bounded by the state.
                 out.cleared.push((number, field));
                 for rung in ladder.rungs().take(rungs) {
                     out.set(CellKey::rung(number, field, rung.price), view.shown_volume(rung.volume));

@@ -14,7 +14,6 @@ use oddswire_wire::{
 use rustc_hash::FxHashMap;
 
 use crate::{
-    baseline::ClassIndex,
     connection::ConnectionId,
     fanout::Fanout,
     group::{GroupId, Lane},
@@ -24,10 +23,13 @@ use crate::{
 const HEAD_BYTES: usize = 16 * 1024;
 
 /// Pieces that several receivers need between two changes of the baselines.
+///
+/// The keys name the market's revision, so a piece can never be taken for another state than the one it was made of,
+/// and classes that stand at the same revision share it.
 #[derive(Default)]
 pub(crate) struct CatchUpCache {
-    snapshots: FxHashMap<(ClassIndex, MarketNumber, View), Bytes>,
-    catch_ups: FxHashMap<(ClassIndex, MarketNumber, View, Revision), Bytes>,
+    snapshots: FxHashMap<(MarketNumber, Revision, View), Bytes>,
+    catch_ups: FxHashMap<(MarketNumber, Revision, View, Revision), Bytes>,
 }
 
 impl CatchUpCache {
@@ -177,12 +179,12 @@ impl Fanout {
     }
 
     pub(crate) fn snapshot_piece(&mut self, market: MarketNumber, lane: Lane) -> Bytes {
-        let key = (lane.class, market, lane.view);
+        let Some(baseline) = self.classes[lane.class].baseline(market) else { return Bytes::new() };
+        let key = (market, baseline.market.revision(), lane.view);
         if let Some(piece) = self.cache.snapshots.get(&key) {
             self.stats.catch_ups_shared += 1;
             return piece.clone();
         }
-        let Some(baseline) = self.classes[lane.class].baseline(market) else { return Bytes::new() };
         snapshot(&baseline.market, lane.view, &mut self.change);
         let mut bytes = Vec::new();
         self.encoder.encode(&self.change, None, baseline.market.price_ladder(), &mut bytes);
@@ -193,12 +195,12 @@ impl Fanout {
     }
 
     fn catch_up_piece(&mut self, market: MarketNumber, lane: Lane, since: Revision) -> Bytes {
-        let key = (lane.class, market, lane.view, since);
+        let Some(baseline) = self.classes[lane.class].baseline(market) else { return Bytes::new() };
+        let key = (market, baseline.market.revision(), lane.view, since);
         if let Some(piece) = self.cache.catch_ups.get(&key) {
             self.stats.catch_ups_shared += 1;
             return piece.clone();
         }
-        let Some(baseline) = self.classes[lane.class].baseline(market) else { return Bytes::new() };
         catch_up(&baseline.market, since, lane.view, &mut self.change);
         let mut bytes = Vec::new();
         if !self.change.is_empty() {

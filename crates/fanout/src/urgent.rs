@@ -57,8 +57,6 @@ impl Fanout {
             if entered.is_empty() && left.is_empty() {
                 continue;
             }
-            // The cache may hold pieces of a baseline that has just been made anew.
-            self.cache.clear();
             let mut body = FrameBuilder::new();
             if !left.is_empty() {
                 body.removed(left);

@@ -18,9 +18,9 @@ fn cut_and_resume(name: &str, commits: &[Commit], view: View) {
         if (last_ms - first_ms) / 1_000 <= cut_s {
             continue;
         }
-        // The end of the cut lies where the recording is busiest: in its last tenth.
-        let end_ms = last_ms - (last_ms - first_ms) / 40;
-        let start_ms = end_ms - cut_s * 1_000;
+        // The cut ends late in the recording, where most of them are busiest.
+        let end_ms = commits[commits.len() - 1 - commits.len() / 20].published_ms;
+        let start_ms = end_ms.saturating_sub(cut_s * 1_000).max(first_ms);
         let mut world = World::new();
         let apply = |world: &mut World, commit: &Commit| {
             let committed = world.store.commit(commit).unwrap();
@@ -60,9 +60,10 @@ fn cut_and_resume(name: &str, commits: &[Commit], view: View) {
             after - before,
         );
         if view == View::FULL {
-            assert_eq!(resume_cells, changed, "exactly the cells that changed");
+            assert!(resume_cells <= changed, "no cell that did not change: {resume_cells} of {changed}");
         }
-        assert!(resume_cells <= changed.max(snapshot_cells) + changed);
+        // Whatever was missed, the answer is bounded by the state: a clear and the rungs, instead of each removal.
+        assert!(resume_bytes <= snapshot_bytes + snapshot_bytes / 10 + 100, "{resume_bytes} of {snapshot_bytes} B");
     }
 }
 

@@ -160,3 +160,15 @@ fn a_lost_frame_is_noticed_and_caught_up() {
     assert_eq!(market.cells(View::FULL), world.store.markets().next().unwrap().cells(View::FULL));
     assert_eq!(client.stats().snapshots, 1, "a catch-up was enough");
 }
+
+#[test]
+fn a_snapshot_is_never_of_an_earlier_life_of_the_group() {
+    let mut world = World::new();
+    world.commit(back("1.1", 20_000, 500));
+    let first = world.follow("all", View::FULL, 0);
+    world.cut(first);
+    // Nobody follows the market while it changes, so nothing is flushed.
+    world.commit(back("1.1", 20_000, 900));
+    let second = world.follow("all", View::FULL, 0);
+    world.check(second, View::FULL);
+}

@@ -115,7 +115,10 @@ impl World {
         assert_eq!(client.len(), self.store.len());
         for reading in client.markets(self.now_ms) {
             let held = self.store.market_by_id(reading.market.id()).unwrap();
-            assert_eq!(reading.market.cells(View::FULL), held.cells(view));
+            let (mirrored, expected) = (reading.market.cells(View::FULL), held.cells(view));
+            let differs = mirrored.iter().zip(&expected).find(|(mirrored, expected)| mirrored != expected);
+            assert_eq!(differs, None, "market {} in {view}", held.id());
+            assert_eq!(mirrored.len(), expected.len(), "market {} in {view}", held.id());
             assert_eq!(reading.market.digest(View::FULL), held.digest(view));
             assert_eq!(reading.state, MarketState::Live);
         }
