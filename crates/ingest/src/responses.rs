@@ -46,7 +46,7 @@ impl Responses {
             if let Some(message) = self.ready.pop_front() {
                 return Some(Ok(PublishResponse { message: Some(message) }));
             }
-            match mem::replace(&mut self.end, Some(End::Well)) {
+            match self.end.replace(End::Well) {
                 Some(End::Well) => return None,
                 Some(End::With(status)) => return Some(Err(status)),
                 None => self.end = None,
@@ -194,8 +194,10 @@ mod tests {
         script.accept(1, AckLevel::Accepted);
         script.reply(2).answer(Err(ProducerError::Fenced { given: 1, known: 2 }));
         script.accept(3, AckLevel::Accepted);
-        assert_eq!(said(responses).await, ["ack 1 at 101 level 1", "FailedPrecondition"]);
-        assert!(script.outcomes.is_closed(), "the reading side must notice");
+        let mut responses = responses;
+        assert!(responses.next().await.unwrap().is_ok());
+        assert!(script.outcomes.is_closed(), "the reading side must notice before the peer takes the status");
+        assert_eq!(said(responses).await, ["FailedPrecondition"]);
     }
 
     #[tokio::test]

@@ -5,36 +5,25 @@ use std::collections::BTreeMap;
 
 use oddswire_model::{Field, LadderUpdate, Price, SelectionKey, SelectionUpdate};
 
-use super::{random::Random, stakes::Stakes, ticks};
+use super::{
+    book_side::{BookSide, Side},
+    random::Random,
+    stakes::Stakes,
+    ticks,
+};
 
-/// Most rungs a side shows; what lies deeper is left out.
-const DEEPEST: usize = 30;
 /// Fewer rungs than this on a side attract new offers.
 const THINNEST: usize = 5;
+/// With more rungs than this on a side, offers move up rather than come in.
+const CROWDED: usize = 14;
 /// Most rungs one message takes when the price runs away; the next message takes the rest.
 const MOST_TAKEN: usize = 4;
 
-/// The two sides of a book, each with the best price first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
-    Back,
-    Lay,
-}
-
-/// Amounts at one price.
-#[derive(Debug, Clone, Copy)]
-struct Rung {
-    tick: u16,
-    cents: u64,
-    /// What was added last, which is what its owner takes away again.
-    last_added: u64,
-}
-
 /// Offers, and what has been traded.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Book {
-    back: Vec<Rung>,
-    lay: Vec<Rung>,
+    back: BookSide,
+    lay: BookSide,
     traded: BTreeMap<u16, u64>,
     traded_cents: u64,
     last_traded: Option<u16>,
@@ -47,6 +36,21 @@ pub(super) struct Book {
 }
 
 impl Book {
+    /// A book without offers.
+    pub(super) fn new() -> Self {
+        Self {
+            back: BookSide::new(Side::Back),
+            lay: BookSide::new(Side::Lay),
+            traded: BTreeMap::new(),
+            traded_cents: 0,
+            last_traded: None,
+            touched: Vec::new(),
+            said_traded_cents: 0,
+            said_last_traded: None,
+            replaced: false,
+        }
+    }
+
     /// Amount traded in cents.
     pub(super) fn traded_cents(&self) -> u64 {
         self.traded_cents
@@ -68,11 +72,11 @@ impl Book {
     pub(super) fn fill(&mut self, fair: u16, stakes: &mut Stakes, random: &mut Random) {
         self.replaced = true;
         for side in [Side::Back, Side::Lay] {
-            let mut tick = Some(target(side, fair));
+            let mut tick = Some(side.target(fair));
             for _ in 0..random.between(6, 14) {
                 let Some(at) = tick else { break };
                 self.add(side, at, stakes.draw(random));
-                tick = worse(side, at, if random.chance(0.85) { 1 } else { random.between(2, 3) as u16 });
+                tick = side.worse(at, if random.chance(0.85) { 1 } else { random.between(2, 3) as u16 });
             }
         }
     }
@@ -89,8 +93,8 @@ impl Book {
     pub(super) fn follow(&mut self, fair: u16, stakes: &mut Stakes, random: &mut Random) {
         for side in [Side::Back, Side::Lay] {
             for _ in 0..MOST_TAKEN {
-                let Some(best) = self.side(side).first().copied() else { break };
-                if !better(side, best.tick, target(side, fair)) {
+                let Some(best) = self.side(side).best() else { break };
+                if !side.is_better(best.tick, side.target(fair)) {
                     break;
                 }
                 if random.chance(0.4) { self.take(side, best.cents) } else { self.set(side, best.tick, 0, 0) }
@@ -98,14 +102,21 @@ impl Book {
         }
         for side in [Side::Back, Side::Lay] {
             let slack = [0, 0, 0, 0, 1, 1, 2][random.position(7)];
-            let mut tick = worse(side, target(side, fair), slack);
+            let mut tick = side.worse(side.target(fair), slack);
             for _ in 0..MOST_TAKEN {
                 let Some(at) = tick else { break };
-                if self.side(side).first().is_some_and(|best| !better(side, at, best.tick)) || random.chance(0.25) {
+                if self.side(side).best().is_some_and(|best| !side.is_better(at, best.tick))
+                    || random.chance(0.25)
+                {
                     break;
                 }
                 self.add(side, at, stakes.draw(random));
-                tick = worse(side, at, 1);
+                tick = side.worse(at, 1);
+                if self.side(side).len() > CROWDED {
+                    // New offers at the best price are mostly old ones that moved up.
+                    let moved = self.side(side).rung(random.between(1, 9) as usize).map(|rung| rung.tick);
+                    moved.into_iter().for_each(|tick| self.set(side, tick, 0, 0));
+                }
             }
             if self.side(side).len() < THINNEST {
                 self.deepen(side, stakes, random);
@@ -117,22 +128,22 @@ impl Book {
     pub(super) fn stir(&mut self, stakes: &mut Stakes, random: &mut Random) {
         let side = if random.chance(0.5) { Side::Back } else { Side::Lay };
         let rank = match random.below(100) {
-            0..40 => 0,
-            40..72 => random.between(1, 2),
-            72..93 => random.between(3, 9),
+            0..25 => 0,
+            25..66 => random.between(1, 2),
+            66..95 => random.between(3, 9),
             _ => random.between(10, 24),
         } as usize;
         let length = self.side(side).len();
-        let Some(rung) = self.side(side).get(rank.min(length.saturating_sub(1))).copied() else { return };
+        let Some(rung) = self.side(side).rung(rank.min(length.saturating_sub(1))) else { return };
         match random.below(100) {
             0..40 => self.add(side, rung.tick, stakes.draw(random)),
             40..72 if rung.cents > rung.last_added => {
                 self.set(side, rung.tick, rung.cents - rung.last_added, rung.last_added);
             }
             40..72 => self.set(side, rung.tick, stakes.draw(random), rung.last_added),
-            72..86 if length > THINNEST => self.set(side, rung.tick, 0, 0),
+            72..80 if length > THINNEST => self.set(side, rung.tick, 0, 0),
             _ => {
-                let beside = worse(side, rung.tick, 1).filter(|&tick| self.cents(side, tick) == 0);
+                let beside = side.worse(rung.tick, 1).filter(|&tick| self.side(side).cents(tick) == 0);
                 match beside {
                     Some(tick) => self.add(side, tick, stakes.draw(random)),
                     None => self.deepen(side, stakes, random),
@@ -143,7 +154,7 @@ impl Book {
 
     /// Somebody takes what is offered at the best price of a side, up to an amount.
     pub(super) fn take(&mut self, side: Side, cents: u64) {
-        let Some(best) = self.side(side).first().copied() else { return };
+        let Some(best) = self.side(side).best() else { return };
         let cents = cents.min(best.cents);
         self.set(side, best.tick, best.cents - cents, best.last_added);
         self.note_trade(best.tick, cents);
@@ -163,7 +174,11 @@ impl Book {
         }
         for field in [Field::Back, Field::Lay, Field::Traded] {
             let whole = self.replaced && field != Field::Traded;
-            let rungs = if whole { self.rungs(field) } else { self.changed(field) };
+            let rungs = match field {
+                Field::Back if whole => self.back.offers(),
+                Field::Lay if whole => self.lay.offers(),
+                _ => self.changed(field),
+            };
             if whole || !rungs.is_empty() {
                 update.ladders.push(LadderUpdate { field, replace: whole, rungs });
             }
@@ -173,18 +188,13 @@ impl Book {
         (!update.fields.is_empty() || !update.ladders.is_empty()).then_some(update)
     }
 
-    fn rungs(&self, field: Field) -> Vec<(Price, u64)> {
-        let side = if field == Field::Back { &self.back } else { &self.lay };
-        side.iter().map(|rung| (ticks::price(rung.tick), rung.cents)).collect()
-    }
-
     fn changed(&self, field: Field) -> Vec<(Price, u64)> {
         let of_field = self.touched.iter().filter(|(touched, ..)| *touched == field);
         of_field
             .filter_map(|&(_, tick, before)| {
                 let cents = match field {
-                    Field::Back => self.cents(Side::Back, tick),
-                    Field::Lay => self.cents(Side::Lay, tick),
+                    Field::Back => self.back.cents(tick),
+                    Field::Lay => self.lay.cents(tick),
                     _ => self.traded.get(&tick).copied().unwrap_or(0),
                 };
                 (cents != before).then(|| (ticks::price(tick), cents))
@@ -203,50 +213,33 @@ impl Book {
 
     /// Adds offers behind the last ones.
     fn deepen(&mut self, side: Side, stakes: &mut Stakes, random: &mut Random) {
-        let Some(last) = self.side(side).last().copied() else { return };
-        if let Some(tick) = worse(side, last.tick, random.between(1, 2) as u16) {
+        let Some(last) = self.side(side).last() else { return };
+        if let Some(tick) = side.worse(last.tick, random.between(1, 2) as u16) {
             self.add(side, tick, stakes.draw(random));
         }
     }
 
     fn add(&mut self, side: Side, tick: u16, cents: u64) {
-        self.set(side, tick, self.cents(side, tick) + cents, cents);
+        self.set(side, tick, self.side(side).cents(tick) + cents, cents);
     }
 
+    /// Sets an amount, unless that would cross the book.
     fn set(&mut self, side: Side, tick: u16, cents: u64, last_added: u64) {
-        let opposite = match side {
-            Side::Back => self.lay.first(),
-            Side::Lay => self.back.first(),
+        let (own, other, field) = match side {
+            Side::Back => (&mut self.back, &self.lay, Field::Back),
+            Side::Lay => (&mut self.lay, &self.back, Field::Lay),
         };
-        if opposite.is_some_and(|other| tick == other.tick || better(side, tick, other.tick)) {
+        if other.best().is_some_and(|other| tick == other.tick || side.is_better(tick, other.tick)) {
             return;
         }
-        let (rungs, field) = match side {
-            Side::Back => (&mut self.back, Field::Back),
-            Side::Lay => (&mut self.lay, Field::Lay),
-        };
-        let at = rungs.partition_point(|rung| better(side, rung.tick, tick));
-        let standing = rungs.get(at).filter(|rung| rung.tick == tick).map(|rung| rung.cents);
-        note(&mut self.touched, field, tick, standing.unwrap_or(0));
-        match (standing, cents) {
-            (Some(_), 0) => {
-                rungs.remove(at);
-            }
-            (Some(_), _) => rungs[at] = Rung { tick, cents, last_added },
-            (None, 0) => {}
-            (None, _) => rungs.insert(at, Rung { tick, cents, last_added }),
-        }
-        if let Some(deepest) = rungs.get(DEEPEST).copied() {
-            note(&mut self.touched, field, deepest.tick, deepest.cents);
-            rungs.truncate(DEEPEST);
+        let (before, dropped) = own.set(tick, cents, last_added);
+        note(&mut self.touched, field, tick, before);
+        if let Some(dropped) = dropped {
+            note(&mut self.touched, field, dropped.tick, dropped.cents);
         }
     }
 
-    fn cents(&self, side: Side, tick: u16) -> u64 {
-        self.side(side).iter().find(|rung| rung.tick == tick).map_or(0, |rung| rung.cents)
-    }
-
-    fn side(&self, side: Side) -> &[Rung] {
+    fn side(&self, side: Side) -> &BookSide {
         match side {
             Side::Back => &self.back,
             Side::Lay => &self.lay,
@@ -261,28 +254,6 @@ fn note(touched: &mut Vec<(Field, u16, u64)>, field: Field, tick: u16, before: u
     }
 }
 
-/// The best price of a side when the fair price lies at or just above this tick.
-fn target(side: Side, fair: u16) -> u16 {
-    match side {
-        Side::Back => fair.min(ticks::LAST - 1),
-        Side::Lay => fair.min(ticks::LAST - 1) + 1,
-    }
-}
-
-fn better(side: Side, tick: u16, than: u16) -> bool {
-    match side {
-        Side::Back => tick > than,
-        Side::Lay => tick < than,
-    }
-}
-
-fn worse(side: Side, tick: u16, steps: u16) -> Option<u16> {
-    match side {
-        Side::Back => tick.checked_sub(steps),
-        Side::Lay => tick.checked_add(steps).filter(|&tick| tick <= ticks::LAST),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use oddswire_model::{Handicap, SelectionId};
@@ -293,23 +264,23 @@ mod tests {
 
     #[test]
     fn a_book_is_never_crossed_nor_too_deep_wherever_the_price_runs() {
-        let (mut book, mut stakes, mut random) = (Book::default(), Stakes::new(2), Random::from_seed(5));
+        let (mut book, mut stakes, mut random) = (Book::new(), Stakes::new(2), Random::from_seed(5));
         book.fill(100, &mut stakes, &mut random);
         for _ in 0..5_000 {
             let fair = random.below(350) as u16;
             book.follow(fair, &mut stakes, &mut random);
             book.stir(&mut stakes, &mut random);
-            if let (Some(back), Some(lay)) = (book.back.first(), book.lay.first()) {
+            if let (Some(back), Some(lay)) = (book.back.best(), book.lay.best()) {
                 assert!(back.tick < lay.tick);
             }
-            assert!(book.back.len() <= DEEPEST && book.lay.len() <= DEEPEST);
+            assert!(book.back.len() <= BookSide::DEEPEST && book.lay.len() <= BookSide::DEEPEST);
             assert_eq!(book.traded.values().sum::<u64>(), book.traded_cents);
         }
     }
 
     #[test]
     fn a_trade_leaves_the_best_rung_and_counts_twice() {
-        let mut book = Book::default();
+        let mut book = Book::new();
         book.add(Side::Lay, 10, 500);
         book.take_update(KEY);
         book.take(Side::Lay, 200);

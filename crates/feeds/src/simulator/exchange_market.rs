@@ -5,7 +5,8 @@ use oddswire_model::{
 };
 
 use super::{
-    exchange_book::{Book, Side},
+    book_side::Side,
+    exchange_book::Book,
     fixture::{FixtureCard, selection_attributes},
     market_life::MarketLife,
     random::Random,
@@ -62,7 +63,7 @@ impl ExchangeMarket {
         liquidity: u64,
         outcomes: impl IntoIterator<Item = (SelectionKey, String)>,
     ) -> Self {
-        let line = |(key, name)| Line { key, name, book: Book::default(), mood: 1.0, removed: false };
+        let line = |(key, name)| Line { key, name, book: Book::new(), mood: 1.0, removed: false };
         let lines = outcomes.into_iter().map(line).collect();
         Self { life, lines, stakes: Stakes::new(liquidity), said_traded_cents: 0 }
     }
@@ -91,7 +92,12 @@ impl ExchangeMarket {
     }
 
     /// One message's worth of offers and trades; `None` when nothing changed or no bets are taken.
-    pub(super) fn trade(&mut self, chances: &[f64], bustle: Bustle, random: &mut Random) -> Option<MarketUpdate> {
+    pub(super) fn trade(
+        &mut self,
+        chances: &[f64],
+        bustle: Bustle,
+        random: &mut Random,
+    ) -> Option<MarketUpdate> {
         if !self.life.is_open() {
             return None;
         }
@@ -101,13 +107,16 @@ impl ExchangeMarket {
         }
         for _ in 0..touches {
             // Most money is on favourites, but everything trades now and then.
-            let at =
-                if random.chance(0.6) { random.by_weight(chances) } else { random.position(self.lines.len()) };
+            let at = if random.chance(0.6) {
+                random.by_weight(chances)
+            } else {
+                random.position(self.lines.len())
+            };
             let (Some(line), Some(&chance)) = (self.lines.get_mut(at), chances.get(at)) else { continue };
             if line.removed {
                 continue;
             }
-            line.mood = (line.mood + random.bell() * 0.004 - (line.mood - 1.0) * 0.05).clamp(0.9, 1.1);
+            line.mood = (line.mood + random.bell() * 0.002_5 - (line.mood - 1.0) * 0.04).clamp(0.9, 1.1);
             line.book.follow(line.fair(chance), &mut self.stakes, random);
             if random.chance(bustle.trade) {
                 let side = if random.chance(0.5) { Side::Back } else { Side::Lay };
@@ -130,7 +139,12 @@ impl ExchangeMarket {
     }
 
     /// Takes bets again, with thin new books where the old ones are gone.
-    pub(super) fn reopen(&mut self, chances: &[f64], in_play: bool, random: &mut Random) -> Option<MarketUpdate> {
+    pub(super) fn reopen(
+        &mut self,
+        chances: &[f64],
+        in_play: bool,
+        random: &mut Random,
+    ) -> Option<MarketUpdate> {
         let mut update = self.life.reopen(in_play)?;
         for (line, &chance) in self.lines.iter_mut().zip(chances).filter(|(line, _)| !line.removed) {
             let fair = line.fair(chance);
@@ -215,7 +229,8 @@ mod tests {
             venue: "A Park".to_owned(),
             start_ms: 0,
         };
-        let outcome = |id| (SelectionKey { id: SelectionId(id), handicap: Handicap::NONE }, format!("Team {id}"));
+        let outcome =
+            |id| (SelectionKey { id: SelectionId(id), handicap: Handicap::NONE }, format!("Team {id}"));
         let life = MarketLife::new(&card.id, "mo", "MATCH_ODDS", "Match Odds");
         let mut market = ExchangeMarket::new(life, 3, [outcome(1), outcome(2)]);
         let mut random = Random::from_seed(1);
@@ -223,7 +238,10 @@ mod tests {
         assert!(announced.fields.contains(&(Field::PriceLadder, PriceLadder::Betfair.to_code())));
         let suspended = market.suspend(true).unwrap();
         let emptied = suspended.selections.iter().flat_map(|selection| &selection.ladders);
-        assert!(emptied.clone().count() == 4 && emptied.clone().all(|ladder| ladder.replace && ladder.rungs.is_empty()));
+        assert!(
+            emptied.clone().count() == 4
+                && emptied.clone().all(|ladder| ladder.replace && ladder.rungs.is_empty())
+        );
         let bustle = Bustle { touches: 2, more: 0.5, trade: 0.5 };
         assert_eq!(market.trade(&[0.5, 0.5], bustle, &mut random), None, "nothing trades while suspended");
         let reopened = market.reopen(&[0.8, 0.2], true, &mut random).unwrap();

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use oddswire_model::{AttributeValue, MarketUpdate, name};
+use oddswire_model::{AttributeValue, Handicap, MarketUpdate, SelectionId, SelectionKey, name};
 
-use super::{calendar, names::Competition};
+use super::{calendar, market_life::MarketLife, name_lists::Competition};
 
 /// Something that is played: it owns its markets and says when it acts next.
 pub(super) trait Fixture {
@@ -90,4 +90,28 @@ pub(super) fn selection_attributes(selection_name: &str, position: usize) -> Att
 /// One attribute that is a text.
 pub(super) fn text(attribute: &str, value: &str) -> (Arc<str>, Option<AttributeValue>) {
     (attribute.into(), Some(AttributeValue::Text(value.into())))
+}
+
+/// Puts the score on every market that is not over and does not say it yet: into the update it has in this commit, or into one of its own.
+pub(super) fn stamp<'a>(
+    lives: impl Iterator<Item = &'a mut MarketLife>,
+    score: &str,
+    updates: &mut Vec<MarketUpdate>,
+) {
+    let stamp = text(name::SCORE, score);
+    for life in lives {
+        if !life.note_score(score) {
+            continue;
+        }
+        let at = updates.iter().position(|update| update.id == *life.id()).unwrap_or_else(|| {
+            updates.push(life.update());
+            updates.len() - 1
+        });
+        updates[at].attributes.push(stamp.clone());
+    }
+}
+
+/// A selection without a handicap.
+pub(super) fn plain_key(id: u64) -> SelectionKey {
+    SelectionKey { id: SelectionId(id), handicap: Handicap::NONE }
 }

@@ -1,6 +1,8 @@
 //! A market's identity and the one direction in which its life runs.
 
-use oddswire_model::{Field, MarketId, MarketStatus, MarketUpdate, PriceLadder, SelectionKey, SelectionStatus, SelectionUpdate};
+use oddswire_model::{
+    Field, MarketId, MarketStatus, MarketUpdate, PriceLadder, SelectionKey, SelectionStatus, SelectionUpdate,
+};
 
 use super::fixture::FixtureCard;
 
@@ -12,13 +14,21 @@ pub(super) struct MarketLife {
     name: String,
     status: MarketStatus,
     in_play: bool,
+    score: String,
 }
 
 impl MarketLife {
     /// A market that nobody has heard of yet. Ids are `sim.` with a fixture and a suffix, far below the limit.
     pub(super) fn new(fixture: &str, suffix: &str, market_type: &'static str, name: &str) -> Self {
         let id = MarketId::new(&format!("{fixture}.{suffix}")).expect("simulated ids are short and plain");
-        Self { id, market_type, name: name.to_owned(), status: MarketStatus::Unknown, in_play: false }
+        Self {
+            id,
+            market_type,
+            name: name.to_owned(),
+            status: MarketStatus::Unknown,
+            in_play: false,
+            score: String::new(),
+        }
     }
 
     /// The update that brings it into being, still without selections.
@@ -31,6 +41,7 @@ impl MarketLife {
     ) -> MarketUpdate {
         self.status = MarketStatus::Open;
         self.in_play = in_play;
+        self.score = score.to_owned();
         let mut update = self.update();
         update.image = true;
         update.complete_definition = true;
@@ -45,14 +56,28 @@ impl MarketLife {
         update
     }
 
+    pub(super) fn id(&self) -> &MarketId {
+        &self.id
+    }
+
     /// An update that says nothing yet.
     pub(super) fn update(&self) -> MarketUpdate {
         MarketUpdate::new(self.id.clone())
     }
 
-    /// Moves to a status; `None` when it is there already, was never announced, or its life is over.
+    /// Moves to a status; `None` when life does not go that way: a market that was never announced stays unknown, a
+    /// closed one never takes bets again, and what is settled or void is final.
     pub(super) fn turn(&mut self, status: MarketStatus) -> Option<MarketUpdate> {
-        if self.status == status || self.status == MarketStatus::Unknown || self.is_over() {
+        use MarketStatus::{Closed, Open, Settled, Suspended, Void};
+        let goes_on = match status {
+            Suspended => self.is_open(),
+            Open => self.is_suspended(),
+            Closed => self.is_live(),
+            Settled => self.is_closed(),
+            Void => self.is_live() || self.is_closed(),
+            MarketStatus::Unknown => false,
+        };
+        if !goes_on {
             return None;
         }
         self.status = status;
@@ -63,9 +88,6 @@ impl MarketLife {
 
     /// Opens again, now in play when the game is.
     pub(super) fn reopen(&mut self, in_play: bool) -> Option<MarketUpdate> {
-        if self.status != MarketStatus::Suspended {
-            return None;
-        }
         let mut update = self.turn(MarketStatus::Open)?;
         if in_play && !self.in_play {
             self.in_play = true;
@@ -90,8 +112,22 @@ impl MarketLife {
         Some(update)
     }
 
+    /// Whether the score is news for this market: another one than it says, while its life goes on.
+    pub(super) fn note_score(&mut self, score: &str) -> bool {
+        let is_news = (self.is_live() || self.is_closed()) && self.score != score;
+        if is_news {
+            self.score.clear();
+            self.score.push_str(score);
+        }
+        is_news
+    }
+
     pub(super) fn is_open(&self) -> bool {
         self.status == MarketStatus::Open
+    }
+
+    pub(super) fn is_suspended(&self) -> bool {
+        self.status == MarketStatus::Suspended
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -100,11 +136,36 @@ impl MarketLife {
 
     /// Whether bets are taken, or will be again.
     pub(super) fn is_live(&self) -> bool {
-        matches!(self.status, MarketStatus::Open | MarketStatus::Suspended)
+        self.is_open() || self.is_suspended()
     }
+}
 
-    /// Whether nothing is ever said about it again.
-    pub(super) fn is_over(&self) -> bool {
-        matches!(self.status, MarketStatus::Settled | MarketStatus::Void)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulator::names;
+
+    #[test]
+    fn life_runs_in_one_direction() {
+        let card = FixtureCard {
+            id: "sim.f1".to_owned(),
+            sport: "football",
+            competition: names::league(0),
+            name: "A v B".to_owned(),
+            venue: "A Park".to_owned(),
+            start_ms: 0,
+        };
+        let mut life = MarketLife::new(&card.id, "x", "TEST", "Test");
+        assert_eq!(life.turn(MarketStatus::Suspended), None, "nobody has heard of it");
+        life.announce(&card, "", false, PriceLadder::Betfair);
+        assert_eq!(life.reopen(true), None, "it is open");
+        life.turn(MarketStatus::Suspended).unwrap();
+        let reopened = life.reopen(true).unwrap();
+        assert_eq!(reopened.fields, [(Field::Status, MarketStatus::Open as u64), (Field::InPlay, 1)]);
+        assert_eq!(life.settle([].into_iter()), None, "a market is closed before it is settled");
+        life.turn(MarketStatus::Closed).unwrap();
+        assert_eq!(life.turn(MarketStatus::Suspended), None);
+        life.settle([].into_iter()).unwrap();
+        assert!(life.turn(MarketStatus::Void).is_none(), "settled is final");
     }
 }

@@ -67,8 +67,9 @@ pub(super) struct Tempo {
 }
 
 impl Tempo {
-    /// Chance that a message starts a burst of its own accord.
-    const BURST_CHANCE: f64 = 0.01;
+    /// Time between bursts that come of their own accord. Chances are per time and not per message: otherwise one burst
+    /// would breed the next.
+    const BURST_EVERY_MS: f64 = 90_000.0;
     /// How much faster messages come in a burst.
     const BURST_FACTOR: u64 = 5;
 
@@ -83,10 +84,10 @@ impl Tempo {
 
     /// When the next message comes, at `mean_ms` between messages outside bursts.
     pub(super) fn next_ms(&mut self, now_ms: u64, mean_ms: u64, random: &mut Random) -> u64 {
-        if random.chance(Self::BURST_CHANCE) {
-            self.burst(now_ms, random.between(500, 2_500));
-        }
         let bursting = now_ms < self.burst_until_ms;
+        if !bursting && random.chance(mean_ms as f64 / Self::BURST_EVERY_MS) {
+            self.burst(now_ms, random.between(500, 3_000));
+        }
         let mean_ms = if bursting { mean_ms / Self::BURST_FACTOR } else { mean_ms };
         now_ms + random.wait_ms(mean_ms * 100 / u64::from(self.activity_percent))
     }

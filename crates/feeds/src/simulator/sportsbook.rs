@@ -7,6 +7,7 @@ use oddswire_model::{
 use super::{
     fixture::{FixtureCard, selection_attributes},
     market_life::MarketLife,
+    random::Random,
     ticks,
 };
 
@@ -24,6 +25,8 @@ struct Offer {
     key: SelectionKey,
     name: String,
     price: Price,
+    /// Factor between the chance as the bookmaker's customers see it and as the game has it, near 1.
+    mood: f64,
     /// Won or lost before the market is: "over 0.5 goals" after the first goal.
     verdict: Option<SelectionStatus>,
 }
@@ -35,8 +38,12 @@ impl SportsbookMarket {
     const LONGEST_ODDS: f64 = 501.0;
 
     /// A market that nobody has heard of yet.
-    pub(super) fn new(life: MarketLife, margin: f64, outcomes: impl IntoIterator<Item = (SelectionKey, String)>) -> Self {
-        let offer = |(key, name)| Offer { key, name, price: Price::NONE, verdict: None };
+    pub(super) fn new(
+        life: MarketLife,
+        margin: f64,
+        outcomes: impl IntoIterator<Item = (SelectionKey, String)>,
+    ) -> Self {
+        let offer = |(key, name)| Offer { key, name, price: Price::NONE, mood: 1.0, verdict: None };
         Self { life, offers: outcomes.into_iter().map(offer).collect(), margin }
     }
 
@@ -61,7 +68,7 @@ impl SportsbookMarket {
             if let Some(verdict) = offer.verdict {
                 selection.fields.push((Field::SelectionStatus, verdict as u64));
             } else {
-                offer.price = odds(chance, self.margin);
+                offer.price = odds(chance * offer.mood, self.margin);
                 selection.fields.push((Field::Price, u64::from(offer.price.0)));
             }
             update.selections.push(selection);
@@ -69,10 +76,15 @@ impl SportsbookMarket {
         Some(update)
     }
 
-    /// Offers what the chances are worth now; `None` when no price moves or no bets are taken.
-    pub(super) fn quote(&mut self, chances: &[f64]) -> Option<MarketUpdate> {
+    /// Offers what the chances are worth now, after some bets on one selection; `None` when no price moves or no bets
+    /// are taken.
+    pub(super) fn quote(&mut self, chances: &[f64], random: &mut Random) -> Option<MarketUpdate> {
         if !self.life.is_open() {
             return None;
+        }
+        let at = random.position(self.offers.len());
+        if let Some(offer) = self.offers.get_mut(at) {
+            offer.mood = (offer.mood + random.bell() * 0.007 - (offer.mood - 1.0) * 0.1).clamp(0.95, 1.05);
         }
         let selections = self.moved(chances);
         (!selections.is_empty()).then(|| MarketUpdate { selections, ..self.life.update() })
@@ -86,7 +98,7 @@ impl SportsbookMarket {
     /// Takes bets again at moved prices. Selections that can no longer win, or no longer lose, are decided now;
     /// when all are, the market closes instead.
     pub(super) fn reopen(&mut self, chances: &[f64], in_play: bool) -> Option<MarketUpdate> {
-        if !self.life.is_live() {
+        if !self.life.is_suspended() {
             return None;
         }
         let mut decided = Vec::new();
@@ -133,7 +145,7 @@ impl SportsbookMarket {
         let undecided = self.offers.iter_mut().zip(chances).filter(|(offer, _)| offer.verdict.is_none());
         undecided
             .filter_map(|(offer, &chance)| {
-                let price = odds(chance, margin);
+                let price = odds(chance * offer.mood, margin);
                 if price == offer.price {
                     return None;
                 }
@@ -178,7 +190,9 @@ mod tests {
             venue: "A Park".to_owned(),
             start_ms: 0,
         };
-        let outcome = |id, name: &str| (SelectionKey { id: SelectionId(id), handicap: Handicap::NONE }, name.to_owned());
+        let outcome = |id, name: &str| {
+            (SelectionKey { id: SelectionId(id), handicap: Handicap::NONE }, name.to_owned())
+        };
         let life = MarketLife::new(&card.id, "x", "TEST", "Test");
         (SportsbookMarket::new(life, 0.05, [outcome(1, "Yes"), outcome(2, "No")]), card)
     }
@@ -189,10 +203,12 @@ mod tests {
         let announced = market.announce(&card, "0-0", false, &[0.5, 0.5]).unwrap();
         assert!(announced.image && announced.complete_definition);
         assert_eq!(announced.selections[0].fields, [(Field::Price, 19_000)]);
-        assert_eq!(market.quote(&[0.5, 0.5]), None);
-        assert_eq!(market.quote(&[0.51, 0.5]).unwrap().selections.len(), 1);
+        let random = &mut Random::from_seed(1);
+        let moved = market.quote(&[0.6, 0.5], random).unwrap();
+        assert!(moved.selections.iter().any(|selection| selection.key.id == SelectionId(1)));
+        assert_eq!(moved.selections[0].fields.len(), 1);
         market.suspend().unwrap();
-        assert_eq!(market.quote(&[0.9, 0.1]), None, "a suspended market keeps its prices");
+        assert_eq!(market.quote(&[0.9, 0.1], random), None, "a suspended market keeps its prices");
     }
 
     #[test]

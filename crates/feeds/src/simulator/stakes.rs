@@ -4,8 +4,8 @@ use super::random::Random;
 
 /// Round stakes in cents; those that stand here more often are more popular.
 const ROUND_CENTS: [u64; 24] = [
-    200, 200, 200, 300, 400, 500, 500, 500, 1_000, 1_000, 1_000, 1_000, 2_000, 2_000, 2_500, 3_000, 5_000, 5_000,
-    10_000, 10_000, 20_000, 25_000, 50_000, 100_000,
+    200, 200, 200, 300, 400, 500, 500, 500, 1_000, 1_000, 1_000, 1_000, 2_000, 2_000, 2_500, 3_000, 5_000,
+    5_000, 10_000, 10_000, 20_000, 25_000, 50_000, 100_000,
 ];
 /// How many amounts come back.
 const REMEMBERED: usize = 16;

@@ -7,8 +7,9 @@ use oddswire_model::{Price, PriceLadder};
 /// The last tick, 1000.
 pub(super) const LAST: u16 = PriceLadder::BETFAIR_TICKS as u16 - 1;
 
-static PRICES: LazyLock<Vec<Price>> =
-    LazyLock::new(|| (0..PriceLadder::BETFAIR_TICKS).filter_map(|tick| PriceLadder::Betfair.price(tick)).collect());
+static PRICES: LazyLock<Vec<Price>> = LazyLock::new(|| {
+    (0..PriceLadder::BETFAIR_TICKS).filter_map(|tick| PriceLadder::Betfair.price(tick)).collect()
+});
 
 /// The price at a tick; past the end, the last one.
 pub(super) fn price(tick: u16) -> Price {

@@ -1,6 +1,6 @@
 //! One connection to the server, from hello to welcome.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::wrappers::UnboundedReceiverStream;
@@ -69,5 +69,10 @@ impl Connection {
     /// Sends, or does not when the stream has just ended; reading says so next.
     pub(super) fn send(&self, message: Message) {
         let _ = self.outbound.send(PublishRequest { message: Some(message) });
+    }
+
+    pub(super) fn send_heartbeat(&self) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.send(Message::Heartbeat(proto::Heartbeat { now_ms: now.as_millis() as u64 }));
     }
 }

@@ -3,13 +3,12 @@
 use std::{
     collections::VecDeque,
     pin::pin,
-    sync::Arc,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use oddswire_model::Epoch;
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
+    sync::{OwnedSemaphorePermit, mpsc, watch},
     time::{MissedTickBehavior, interval_at, sleep, timeout},
 };
 use tonic::transport::Endpoint;
@@ -19,6 +18,7 @@ use super::{
     config::ProducerConfig,
     connection::Connection,
     error::{ImagesNeeded, ProducerClientError, RefusedCommit, spoken},
+    progress::Progress,
 };
 use crate::{
     limits::DEFAULT_INTERVAL_MS,
@@ -39,29 +39,10 @@ pub(super) enum Command {
     ResyncComplete,
 }
 
-/// What the link tells its producer.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Progress {
-    /// Every sequence up to this one was acknowledged, refused, or dropped together with the log it was meant for.
-    pub(super) settled: u64,
-    pub(super) revision: u64,
-    pub(super) epoch: u64,
-    pub(super) held: bool,
-    pub(super) refused: u64,
-    pub(super) reconnects: u64,
-    /// Number of notices so far, and the latest of them.
-    pub(super) notices: u64,
-    pub(super) notice: Option<ImagesNeeded>,
-    /// Number of logs that the server has begun while this producer lived.
-    pub(super) generation: u64,
-    pub(super) failure: Option<ProducerClientError>,
-}
-
 pub(super) struct Link {
     config: ProducerConfig,
     endpoint: Endpoint,
     commands: mpsc::UnboundedReceiver<Command>,
-    window: Arc<Semaphore>,
     progress: watch::Sender<Progress>,
     refusals: mpsc::Sender<RefusedCommit>,
     unacknowledged: VecDeque<Unacknowledged>,
@@ -93,7 +74,6 @@ impl Link {
         config: ProducerConfig,
         endpoint: Endpoint,
         commands: mpsc::UnboundedReceiver<Command>,
-        window: Arc<Semaphore>,
         first: &Connection,
     ) -> (Self, watch::Receiver<Progress>, mpsc::Receiver<RefusedCommit>) {
         let welcome = &first.welcome;
@@ -109,7 +89,6 @@ impl Link {
             config,
             endpoint,
             commands,
-            window,
             progress,
             refusals,
             unacknowledged: VecDeque::new(),
@@ -137,9 +116,8 @@ impl Link {
                 break failure;
             }
         };
+        // A caller who waits for room is woken because what is unacknowledged gives its room back, right after this.
         self.progress.send_modify(|now| now.failure = Some(failure));
-        // Wakes a caller who waits for room.
-        self.window.close();
     }
 
     /// Says that nothing more comes, and waits until the server has taken what came.
@@ -175,7 +153,7 @@ impl Link {
                         None => End::Broken(spoken(&status)),
                     },
                 },
-                _ = heartbeat.tick(), if self.config.background_heartbeat => connection.send(heartbeat_now()),
+                _ = heartbeat.tick(), if self.config.background_heartbeat => connection.send_heartbeat(),
             }
         }
     }
@@ -187,7 +165,7 @@ impl Link {
                     connection.send(Message::Commit(commit));
                 }
             }
-            Command::Heartbeat => connection.send(heartbeat_now()),
+            Command::Heartbeat => connection.send_heartbeat(),
             Command::ResyncComplete => {
                 self.progress.send_if_modified(|now| std::mem::take(&mut now.held));
                 connection.send(Message::ResyncComplete(proto::ResyncComplete {}));
@@ -326,9 +304,4 @@ impl Link {
         });
         Ok(())
     }
-}
-
-fn heartbeat_now() -> Message {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Message::Heartbeat(proto::Heartbeat { now_ms: now.as_millis() as u64 })
 }

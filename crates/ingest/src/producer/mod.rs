@@ -5,6 +5,7 @@ mod config;
 mod connection;
 mod error;
 mod link;
+mod progress;
 
 use std::sync::Arc;
 
@@ -21,7 +22,8 @@ pub use self::{
 };
 use self::{
     connection::Connection,
-    link::{Command, Link, Progress},
+    link::{Command, Link},
+    progress::Progress,
 };
 use crate::{limits::MAX_MESSAGE_BYTES, proto};
 
@@ -60,7 +62,7 @@ impl Producer {
         let (commands, received) = mpsc::unbounded_channel();
         let window = Arc::new(Semaphore::new(config.window));
         let sequence = connection.welcome.last_sequence;
-        let (link, progress, refusals) = Link::new(config, endpoint, received, window.clone(), &connection);
+        let (link, progress, refusals) = Link::new(config, endpoint, received, &connection);
         let link = tokio::spawn(link.run(connection));
         Ok(Self { commands, progress, refusals, window, sequence, noticed: 0, generation: 0, link })
     }
