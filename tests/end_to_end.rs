@@ -13,7 +13,7 @@ use std::{
 use oddswire_client::{Client, MarketId, Subscription, SubscriptionHandle, View};
 use oddswire_feeds::betfair::Recording;
 use oddswire_ingest::{Producer, ProducerConfig};
-use oddswire_model::Revision;
+use oddswire_model::{Commit, Revision};
 use oddswire_server::{Server, ServerConfig};
 use oddswire_wire::json;
 use serde_json::Value;
@@ -54,34 +54,47 @@ async fn start() -> Server {
     Server::start(&config).await.expect("a free port")
 }
 
-/// Publishes a recording at full speed; returns the last revision, and the producer: while it lives its markets are
-/// not held.
-async fn publish(server: &Server, path: &Path) -> (Revision, Producer) {
-    let url = format!("http://{}", server.grpc);
-    let mut producer = Producer::connect(ProducerConfig::new(url, "recording", 1)).await.expect("the server is there");
-    for commit in Recording::open(path).expect("a recording").commits() {
-        let commit = commit.expect("a readable message");
-        producer.publish(&commit).await.expect("the server takes it");
+/// Publishes commits at full speed, and cuts and stalls clients at moments of the feed that follow from a seed. Returns
+/// the last revision.
+async fn publish(server: &Server, commits: &[Commit], followers: &[Follower], seed: u64) -> Revision {
+    let mut config = ProducerConfig::new(format!("http://{}", server.grpc), "recording", 1);
+    config.recorded = true;
+    let mut producer = Producer::connect(config).await.expect("the server is there");
+    let mut state = seed;
+    let mut random = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    // Nobody is cut before he holds something to resume.
+    for follower in followers {
+        while follower.client.cursor().is_none() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+    let mut trouble: Vec<(usize, usize)> = Vec::new();
+    for at in 0..followers.len() {
+        let times = if at.is_multiple_of(CUT_EVERY) || at.is_multiple_of(SLOW_EVERY) { 2 } else { 0 };
+        trouble.extend((0..times).map(|_| (random(commits.len()), at)));
+    }
+    trouble.sort_unstable();
+    let mut trouble = trouble.into_iter().peekable();
+    for (index, commit) in commits.iter().enumerate() {
+        while let Some((_, at)) = trouble.next_if(|&(moment, _)| moment <= index) {
+            if at.is_multiple_of(CUT_EVERY) {
+                followers[at].client.cut();
+            }
+            if at.is_multiple_of(SLOW_EVERY) {
+                followers[at].client.pause_reading(Duration::from_millis(random(700) as u64));
+            }
+            // The runtime gets a turn, so that the moment is this one.
+            tokio::time::sleep(Duration::from_millis(random(10) as u64)).await;
+        }
+        producer.publish(commit).await.expect("the server takes it");
     }
     let revision = producer.flush().await.expect("everything is acknowledged");
-    assert_eq!(producer.take_refusals().len(), 0, "{}", path.display());
-    (revision, producer)
-}
-
-/// Cuts and stalls clients at moments that follow from a seed, until told to stop.
-async fn disturb(followers: &[Follower], seed: u64) {
-    let mut state = seed;
-    loop {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let at = (state >> 33) as usize % followers.len();
-        if at.is_multiple_of(CUT_EVERY) {
-            followers[at].client.cut();
-        }
-        if at.is_multiple_of(SLOW_EVERY) {
-            followers[at].client.pause_reading(Duration::from_millis((state >> 20) % 700));
-        }
-        tokio::time::sleep(Duration::from_millis((state >> 40) % 20)).await;
-    }
+    assert!(producer.take_refusals().is_empty());
+    producer.close().await.expect("a clean end");
+    revision
 }
 
 /// Waits until a client is live at a revision.
@@ -142,11 +155,10 @@ async fn run_recording(path: &Path) {
     let server = start().await;
     let url = format!("ws://{}", server.http);
     let followers: Vec<_> = (0..CLIENTS).map(|at| follow(&url, at)).collect();
+    let commits: Vec<Commit> =
+        Recording::open(path).expect("a recording").commits().map(|commit| commit.expect("a readable message")).collect();
     let started = Instant::now();
-    let (revision, producer) = tokio::select! {
-        published = publish(&server, path) => published,
-        () = disturb(&followers, 7) => unreachable!("it goes on until the recording ends"),
-    };
+    let revision = publish(&server, &commits, &followers, 7).await;
     let published = started.elapsed();
     for (at, follower) in followers.iter().enumerate() {
         settle(follower, revision, &name, at).await;
@@ -167,6 +179,11 @@ async fn run_recording(path: &Path) {
         sum(|stats| stats.digests_checked),
     );
 
+    for (at, follower) in followers.iter().enumerate().filter(|(at, _)| at.is_multiple_of(CUT_EVERY)) {
+        let resumes = follower.client.stats().session.resumes;
+        assert!(resumes >= 1, "{name}: client {at} was cut and came back by a catch-up");
+    }
+
     // The snapshot endpoint says the same.
     let (status, list) = get(&server, "/v1/markets").await;
     assert_eq!(status, 200);
@@ -183,7 +200,6 @@ async fn run_recording(path: &Path) {
     for follower in followers {
         follower.client.close().await;
     }
-    producer.close().await.expect("a clean end");
     server.stop().await;
 }
 
@@ -200,18 +216,8 @@ async fn simulated_markets_reach_every_client_exactly() {
     let server = start().await;
     let url = format!("ws://{}", server.http);
     let followers: Vec<_> = (0..CLIENTS).map(|at| follow(&url, at)).collect();
-    let feed = async {
-        let url = format!("http://{}", server.grpc);
-        let mut producer = Producer::connect(ProducerConfig::new(url, "simulator", 1)).await.expect("a server");
-        for commit in Simulator::new(SimulatorConfig::small(11)).take(6_000) {
-            producer.publish(&commit).await.expect("the server takes it");
-        }
-        (producer.flush().await.expect("everything is acknowledged"), producer)
-    };
-    let (revision, _producer) = tokio::select! {
-        published = feed => published,
-        () = disturb(&followers, 11) => unreachable!("it goes on until the feed ends"),
-    };
+    let commits: Vec<Commit> = Simulator::new(SimulatorConfig::small(11)).take(6_000).collect();
+    let revision = publish(&server, &commits, &followers, 11).await;
     let (_, list) = get(&server, "/v1/markets").await;
     let list: Value = serde_json::from_str(&list).expect("JSON");
     for (at, follower) in followers.iter().enumerate() {

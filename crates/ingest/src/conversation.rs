@@ -93,6 +93,7 @@ impl Conversation {
             producer: speaker.producer.clone(),
             producer_epoch: speaker.producer_epoch,
             interval_ms,
+            recorded: hello.recorded,
             stream: StreamHandle::new(self.id, &self.outcomes),
             reply,
         })

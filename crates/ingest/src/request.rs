@@ -20,6 +20,8 @@ pub enum IngestRequest {
         producer_epoch: u64,
         /// How often it promises to be heard; the default is filled in and the limits are kept.
         interval_ms: u32,
+        /// It plays a recording, so its silence means nothing.
+        recorded: bool,
         /// The stream, so that it can be cut later.
         stream: StreamHandle,
         /// The answer. An error, or no answer, ends the stream; no [`IngestRequest::Gone`] follows then.

@@ -199,7 +199,7 @@ impl Engine {
     fn ingest(&mut self, request: IngestRequest) {
         let now_ms = self.now_ms();
         match request {
-            IngestRequest::Announce { producer, producer_epoch, interval_ms, stream, reply } => {
+            IngestRequest::Announce { producer, producer_epoch, interval_ms, recorded, stream, reply } => {
                 let epoch = self.store.epoch();
                 let announced = self.store.announce_producer(&producer, producer_epoch).map(|state| {
                     Announced { epoch, last_sequence: state.last_sequence, interval_ms, held: state.held }
@@ -207,6 +207,7 @@ impl Engine {
                 match &announced {
                     Ok(_) => {
                         info!(%producer, producer_epoch, "producer announced");
+                        let interval_ms = (!recorded).then_some(interval_ms);
                         self.producers.announce(&producer, producer_epoch, interval_ms, stream, now_ms);
                     }
                     Err(error) => warn!(%producer, %error, "producer turned away"),
@@ -230,9 +231,8 @@ impl Engine {
                 self.hand_out();
             }
             IngestRequest::Skip { producer, producer_epoch, sequence, reply } => {
-                let nothing = Commit::default();
-                let published = self.store.publish(&producer, producer_epoch, sequence, &nothing);
-                reply.answer(published.map(|_| Accepted::in_memory(self.store.revision())));
+                let skipped = self.store.skip(&producer, producer_epoch, sequence);
+                reply.answer(skipped.map(Accepted::in_memory));
             }
             IngestRequest::Heartbeat { producer, producer_epoch } => {
                 self.producers.heard(&producer, producer_epoch, now_ms);

@@ -1,2 +1,7 @@
 //! The `oddswire` command.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    oddswire_server::command::main()
+}

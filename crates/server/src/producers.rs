@@ -12,7 +12,8 @@ const IDLE_MS: u64 = 60_000;
 #[derive(Debug)]
 struct Heard {
     producer_epoch: u64,
-    interval_ms: u32,
+    /// `None` for a recording, whose silence means nothing.
+    interval_ms: Option<u32>,
     heard_ms: u64,
     stream: Option<StreamHandle>,
     is_held: bool,
@@ -31,7 +32,7 @@ impl Producers {
         &mut self,
         producer: &str,
         producer_epoch: u64,
-        interval_ms: u32,
+        interval_ms: Option<u32>,
         stream: StreamHandle,
         now_ms: u64,
     ) {
@@ -67,7 +68,7 @@ impl Producers {
         self.now_ms = now_ms;
         let mut silent = Vec::new();
         for (producer, heard) in &mut self.heard {
-            if !heard.is_held && now_ms >= deadline_ms(heard) {
+            if !heard.is_held && deadline_ms(heard).is_some_and(|deadline_ms| now_ms >= deadline_ms) {
                 heard.is_held = true;
                 silent.push(producer.clone());
             }
@@ -100,11 +101,11 @@ impl Producers {
 
     /// When [`Producers::silent`] may have something to say.
     pub(crate) fn next_deadline_ms(&self) -> u64 {
-        let due = self.heard.values().filter(|heard| !heard.is_held).map(deadline_ms);
+        let due = self.heard.values().filter(|heard| !heard.is_held).filter_map(deadline_ms);
         due.min().unwrap_or(self.now_ms + IDLE_MS)
     }
 }
 
-fn deadline_ms(heard: &Heard) -> u64 {
-    heard.heard_ms + u64::from(heard.interval_ms) * INTERVALS_BEFORE_HOLD
+fn deadline_ms(heard: &Heard) -> Option<u64> {
+    Some(heard.heard_ms + u64::from(heard.interval_ms?) * INTERVALS_BEFORE_HOLD)
 }

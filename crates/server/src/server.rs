@@ -24,8 +24,17 @@ pub struct Server {
     /// Where producers connect.
     pub grpc: SocketAddr,
     local: mpsc::Sender<LocalRequest>,
-    stop: watch::Sender<bool>,
+    phase: watch::Sender<Phase>,
     tasks: Vec<JoinHandle<()>>,
+}
+
+/// Phases of a server's life, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Serving,
+    /// New clients are not taken; those there are asked to move, and producers go on.
+    Draining,
+    Stopped,
 }
 
 impl Server {
@@ -41,17 +50,18 @@ impl Server {
         let (ingest_requests, ingest) = mpsc::channel(REQUESTS_WAITING_MAX);
         let (gateway_requests, gateway) = mpsc::channel(REQUESTS_WAITING_MAX);
         let (local, local_requests) = mpsc::channel(REQUESTS_WAITING_MAX);
-        let (stop, stopping) = watch::channel(false);
+        let (phase, phases) = watch::channel(Phase::Serving);
 
         let engine = Engine::new(config.engine());
         let inboxes = Inboxes { ingest, gateway, local: local_requests };
         let gateway_config = config.gateway();
-        let until_stopped = |mut stopping: watch::Receiver<bool>| async move {
+        let until = |from: Phase, mut phases: watch::Receiver<Phase>| async move {
             // An error means that the server is gone, which is a stop as well.
-            let _ = stopping.wait_for(|&stop| stop).await;
+            let _ = phases.wait_for(|&phase| phase >= from).await;
         };
-        let gateway_stopped = until_stopped(stopping.clone());
-        let ingest_stopped = until_stopped(stopping);
+        // A client that was asked to move must not find the way back.
+        let gateway_stopped = until(Phase::Draining, phases.clone());
+        let ingest_stopped = until(Phase::Stopped, phases);
         let tasks = vec![
             tokio::spawn(engine.run(inboxes)),
             tokio::spawn(oddswire_gateway::serve(http, gateway_requests, gateway_config, gateway_stopped)),
@@ -62,7 +72,7 @@ impl Server {
             }),
         ];
         info!(http = %http_address, grpc = %grpc_address, "serving");
-        Ok(Self { http: http_address, grpc: grpc_address, local, stop, tasks })
+        Ok(Self { http: http_address, grpc: grpc_address, local, phase, tasks })
     }
 
     /// Applies a commit of an embedded source.
@@ -86,18 +96,20 @@ impl Server {
         answer.await.context("the engine has stopped")
     }
 
-    /// Asks every client to move, spread over a time.
+    /// Asks every client to move, spread over a time; new ones are not taken any more.
     ///
     /// # Errors
     /// When the engine is gone.
     pub async fn drain(&self, spread_ms: u32) -> anyhow::Result<()> {
+        // Only a server without tasks has no receiver.
+        let _ = self.phase.send(Phase::Draining);
         self.local.send(LocalRequest::Drain { spread_ms }).await.context("the engine has stopped")
     }
 
     /// Stops at once: listeners close, connections end.
     pub async fn stop(self) {
         // Only a server without tasks has no receiver.
-        let _ = self.stop.send(true);
+        let _ = self.phase.send(Phase::Stopped);
         for task in &self.tasks {
             task.abort();
         }

@@ -95,15 +95,9 @@ impl Store {
         sequence: u64,
         commit: &Commit,
     ) -> Result<Published, ProducerError> {
-        let state =
-            self.producers.get_mut(producer).ok_or_else(|| ProducerError::Unknown(producer.to_owned()))?;
-        if producer_epoch != state.producer_epoch {
-            return Err(ProducerError::Fenced { given: producer_epoch, known: state.producer_epoch });
-        }
-        if sequence <= state.last_sequence {
+        if !self.begin(producer, producer_epoch, sequence)? {
             return Ok(Published::Repeated(self.revision()));
         }
-        state.last_sequence = sequence;
         for update in &commit.markets {
             if let Some(number) = self.number(&update.id)
                 && self
@@ -120,6 +114,32 @@ impl Store {
             state.markets.extend(numbers);
         }
         Ok(Published::Applied(committed))
+    }
+
+    /// Uses up the sequence of a commit that could not be read; returns the current revision.
+    ///
+    /// # Errors
+    /// Fenced or unknown producers.
+    pub fn skip(
+        &mut self,
+        producer: &str,
+        producer_epoch: u64,
+        sequence: u64,
+    ) -> Result<Revision, ProducerError> {
+        self.begin(producer, producer_epoch, sequence)?;
+        Ok(self.revision())
+    }
+
+    /// Takes a sequence; says whether it is new.
+    fn begin(&mut self, producer: &str, producer_epoch: u64, sequence: u64) -> Result<bool, ProducerError> {
+        let state =
+            self.producers.get_mut(producer).ok_or_else(|| ProducerError::Unknown(producer.to_owned()))?;
+        if producer_epoch != state.producer_epoch {
+            return Err(ProducerError::Fenced { given: producer_epoch, known: state.producer_epoch });
+        }
+        let is_new = sequence > state.last_sequence;
+        state.last_sequence = state.last_sequence.max(sequence);
+        Ok(is_new)
     }
 
     /// A producer has been silent for too long: its markets are held, which reads as suspended everywhere.

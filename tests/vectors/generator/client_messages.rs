@@ -31,7 +31,12 @@ pub(crate) fn cases() -> Vec<Case> {
     };
     let with_topic = |topic: &str| {
         let view = Some(view_to_proto(oddswire_model::View::FULL));
-        Message::Subscribe(proto::Subscribe { subscription: 7, topics: vec![topic.into()], view, ..Default::default() })
+        Message::Subscribe(proto::Subscribe {
+            subscription: 7,
+            topics: vec![topic.into()],
+            view,
+            ..Default::default()
+        })
     };
     let best_0 = Message::Subscribe(proto::Subscribe {
         subscription: 7,
@@ -44,14 +49,49 @@ pub(crate) fn cases() -> Vec<Case> {
     };
     let cursor = Some(proto::Cursor { epoch: EPOCH, revision: 300 });
     let after_hello = [
-        ("subscribe", "A new subscription to two topics, best three rungs with amounts.", "SUB-1", subscribe("best3", None)),
+        (
+            "subscribe",
+            "A new subscription to two topics, best three rungs with amounts.",
+            "SUB-1",
+            subscribe("best3", None),
+        ),
         ("subscribe-prices", "Prices only: depth 1, no amounts.", "VIEW-1", subscribe("prices", None)),
-        ("subscribe-resume", "The same topics are held as of revision 300.", "RES-1", subscribe("full", cursor)),
-        ("unsubscribe", "The end of subscription 1.", "SUB-4", Message::Unsubscribe(proto::Unsubscribe { subscription: 1 })),
-        ("resync-markets", "Two markets did not fit.", "SYNC-3", resync(&[0, 300], ResyncReason::Digest, None)),
-        ("resync-since", "Frames were lost after revision 300.", "SYNC-2", resync(&[], ResyncReason::Gap, Some(300))),
-        ("resync-since-nothing", "Frames were lost before anything was complete; 0 is said, not left out.", "SYNC-2", resync(&[], ResyncReason::Gap, Some(0))),
-        ("bad-topic", "A topic that is none is refused; the session goes on.", "SUB-2", with_topic("nation/GB")),
+        (
+            "subscribe-resume",
+            "The same topics are held as of revision 300.",
+            "RES-1",
+            subscribe("full", cursor),
+        ),
+        (
+            "unsubscribe",
+            "The end of subscription 1.",
+            "SUB-4",
+            Message::Unsubscribe(proto::Unsubscribe { subscription: 1 }),
+        ),
+        (
+            "resync-markets",
+            "Two markets did not fit.",
+            "SYNC-3",
+            resync(&[0, 300], ResyncReason::Digest, None),
+        ),
+        (
+            "resync-since",
+            "Frames were lost after revision 300.",
+            "SYNC-2",
+            resync(&[], ResyncReason::Gap, Some(300)),
+        ),
+        (
+            "resync-since-nothing",
+            "Frames were lost before anything was complete; 0 is said, not left out.",
+            "SYNC-2",
+            resync(&[], ResyncReason::Gap, Some(0)),
+        ),
+        (
+            "bad-topic",
+            "A topic that is none is refused; the session goes on.",
+            "SUB-2",
+            with_topic("nation/GB"),
+        ),
         ("bad-view", "Best 0 is not a view; the session goes on.", "VIEW-1", best_0),
         ("hello-repeated", "A session has one hello.", "HELLO-1", hello("")),
     ];
@@ -68,11 +108,18 @@ pub(crate) fn cases() -> Vec<Case> {
             "after_hello": greeted,
             "message": describe::client_message(message),
         });
-        Case::played(&format!("client/{name}"), input, vec![(about.to_owned(), encode_client_message(message.clone()))])
+        Case::played(
+            &format!("client/{name}"),
+            input,
+            vec![(about.to_owned(), encode_client_message(message.clone()))],
+        )
     };
     let mut cases: Vec<Case> = Vec::new();
-    cases.extend(first.iter().map(|(name, about, clause, message)| case(name, about, clause, false, message)));
-    cases.extend(after_hello.iter().map(|(name, about, clause, message)| case(name, about, clause, true, message)));
+    cases
+        .extend(first.iter().map(|(name, about, clause, message)| case(name, about, clause, false, message)));
+    cases.extend(
+        after_hello.iter().map(|(name, about, clause, message)| case(name, about, clause, true, message)),
+    );
     let about = "A kind of message that a later version added is passed over.";
     let input = json!({
         "about": about, "clauses": ["VER-1"], "kind": "client_message", "after_hello": true, "message": null,

@@ -7,8 +7,7 @@ use oddswire_model::{
     SelectionId, SelectionKey, SelectionNumber, View,
 };
 use oddswire_wire::{
-    FrameBuilder,
-    json,
+    FrameBuilder, json,
     piece::PieceEncoder,
     proto::{self, Resume},
     varint,
@@ -42,8 +41,7 @@ impl Conversation {
         input.insert("clauses".into(), clauses.to_vec().into());
         input.insert("kind".into(), "session".into());
         input.insert("view".into(), view.to_string().into());
-        let request =
-            json!({ "subscription": 1, "topics": ["all"], "view": view.to_string(), "rate_ms": 0 });
+        let request = json!({ "subscription": 1, "topics": ["all"], "view": view.to_string(), "rate_ms": 0 });
         input.insert("subscriptions".into(), json!([request]));
         Self { path: path.to_owned(), input, view, steps: Vec::new(), frames: Vec::new(), at_ms: 0 }
     }
@@ -69,7 +67,8 @@ impl Conversation {
     /// The client does something that needs more words.
     pub(crate) fn step_with(&mut self, what: &str, more: Value) -> &mut Self {
         self.step(what);
-        if let (Some(step), Value::Object(more)) = (self.steps.last_mut().and_then(Value::as_object_mut), more)
+        if let (Some(step), Value::Object(more)) =
+            (self.steps.last_mut().and_then(Value::as_object_mut), more)
         {
             step.extend(more);
         }
@@ -129,6 +128,14 @@ impl Conversation {
         let mut input = std::mem::take(&mut self.input);
         input.insert("steps".into(), std::mem::take(&mut self.steps).into());
         Case::played(&self.path, Value::Object(input), std::mem::take(&mut self.frames))
+    }
+
+    /// The case; with the last step the connection is lost.
+    pub(crate) fn case_lost(&mut self) -> Case {
+        let case = self.case();
+        let last = case.expected["steps"].as_array().and_then(|steps| steps.last()).expect("a step");
+        assert_eq!(last["error"], "LOST", "{}", case.path);
+        case
     }
 
     /// The case; the last step must leave the client with exactly these markets, live.
@@ -284,7 +291,7 @@ pub(crate) fn heartbeat(revision: u64, sequence: u32) -> FrameBuilder {
     frame
 }
 
-/// One piece written by hand: field 10 snapshots, 11 deltas, 12 catch-ups.
+/// One part of a frame written by hand: field 9 definitions, 10 snapshots, 11 deltas, 12 catch-ups.
 pub(crate) fn raw_piece(field: u8, body: &[u8]) -> Vec<u8> {
     let mut bytes = vec![field << 3 | 2];
     varint::write(&mut bytes, body.len() as u64);

@@ -1,9 +1,7 @@
 //! Markets, changes and messages as JSON for people, in the raw units of the wire.
 
 use oddswire_delta::{Base, MarketDelta};
-use oddswire_model::{
-    AttributeValue, CellChange, FieldKind, Market, SelectionKey, SelectionNumber, View,
-};
+use oddswire_model::{AttributeValue, CellChange, FieldKind, Market, SelectionKey, SelectionNumber, View};
 use oddswire_wire::proto::{self, client_message::Message};
 use serde_json::{Map, Value, json};
 
@@ -31,11 +29,14 @@ pub(crate) fn market(market: &Market) -> Value {
 pub(crate) fn change(change: &MarketDelta) -> Value {
     let mut described = Map::new();
     let mut say = |key: &str, value: Value| described.insert(key.to_owned(), value);
-    say("kind", match change.base {
-        Base::Nothing => "snapshot".into(),
-        Base::At(_) => "delta".into(),
-        Base::Since(_) => "catch_up".into(),
-    });
+    say(
+        "kind",
+        match change.base {
+            Base::Nothing => "snapshot".into(),
+            Base::At(_) => "delta".into(),
+            Base::Since(_) => "catch_up".into(),
+        },
+    );
     say("revision", change.revision.0.into());
     say("published_ms", change.published_ms.into());
     if let Some(id) = &change.id {
@@ -106,10 +107,13 @@ pub(crate) fn client_message(message: &Message) -> Value {
         Message::Subscribe(subscribe) => {
             say("subscription", subscribe.subscription.into());
             say("topics", subscribe.topics.iter().map(String::as_str).collect());
-            say("view", subscribe.view.map_or(Value::Null, |view| {
-                let (depth, best) = (view.depth().as_str_name(), view.best);
-                json!({ "depth": depth, "best": best, "volumes": view.volumes })
-            }));
+            say(
+                "view",
+                subscribe.view.map_or(Value::Null, |view| {
+                    let (depth, best) = (view.depth().as_str_name(), view.best);
+                    json!({ "depth": depth, "best": best, "volumes": view.volumes })
+                }),
+            );
             say("rate_ms", subscribe.rate_ms.into());
             say("cursor", subscribe.cursor.map_or(Value::Null, |c| cursor(c.epoch, c.revision)));
             "subscribe"

@@ -43,10 +43,25 @@ pub(crate) fn cases() -> Vec<Case> {
     vec![
         case("nothing", "A market without a cell, a selection or an attribute.", &empty(), View::FULL),
         case("market-cells", "Cells of the market itself: their selection is 65535.", &of_market, View::FULL),
-        case("selection-cells", "A price and two rungs, one of the largest amount.", &of_selection, View::FULL),
-        case("handicap", "A selection with a large id and a negative handicap.", &with_selection(0x1_2345_6789_abcd, -750), View::FULL),
+        case(
+            "selection-cells",
+            "A price and two rungs, one of the largest amount.",
+            &of_selection,
+            View::FULL,
+        ),
+        case(
+            "handicap",
+            "A selection with a large id and a negative handicap.",
+            &with_selection(0x1_2345_6789_abcd, -750),
+            View::FULL,
+        ),
         case("attributes", "Attributes of all four types; texts are bytes in UTF-8.", &named, View::FULL),
-        case("best-2-prices", "A digest is that of the view: two rungs, amounts hidden as 1.", &ladder, "best2-prices".parse().unwrap()),
+        case(
+            "best-2-prices",
+            "A digest is that of the view: two rungs, amounts hidden as 1.",
+            &ladder,
+            "best2-prices".parse().unwrap(),
+        ),
     ]
 }
 

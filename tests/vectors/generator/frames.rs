@@ -26,11 +26,15 @@ pub(crate) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
 
     cases.push(
-        new("heartbeat", "An idle market: the heartbeat moves the cursor on and says how old the prices are.", &["BEAT-1", "CUR-2"])
-            .hold(&[&held])
-            .wait(1_000)
-            .receive("heartbeat at revision 40", heartbeat(40, SEQUENCE))
-            .case_ending_with(&[&held]),
+        new(
+            "heartbeat",
+            "An idle market: the heartbeat moves the cursor on and says how old the prices are.",
+            &["BEAT-1", "CUR-2"],
+        )
+        .hold(&[&held])
+        .wait(1_000)
+        .receive("heartbeat at revision 40", heartbeat(40, SEQUENCE))
+        .case_ending_with(&[&held]),
     );
 
     let mut frame = FrameBuilder::new();
@@ -46,7 +50,8 @@ pub(crate) fn cases() -> Vec<Case> {
             .case_ending_with(&[&at_30]),
     );
 
-    let mut conversation = new("sequence-wraps", "From sequence 127 to 128: seven bits of it travel.", &["FRAME-4"]);
+    let mut conversation =
+        new("sequence-wraps", "From sequence 127 to 128: seven bits of it travel.", &["FRAME-4"]);
     conversation.hold_at(&[&held], HELD, 127);
     cases.push(
         conversation
@@ -83,10 +88,14 @@ pub(crate) fn cases() -> Vec<Case> {
     let mut frame = next(1, SEQUENCE + 1, &[]);
     frame.removed(vec![1, 77]);
     cases.push(
-        new("removed", "A market has left; one that is not held is named too, which means nothing.", &["FRAME-5"])
-            .hold(&[&held, &other])
-            .receive("market 1 has left", frame)
-            .case_ending_with(&[&held]),
+        new(
+            "removed",
+            "A market has left; one that is not held is named too, which means nothing.",
+            &["FRAME-5"],
+        )
+        .hold(&[&held, &other])
+        .receive("market 1 has left", frame)
+        .case_ending_with(&[&held]),
     );
 
     let mut frame = heartbeat(HELD, SEQUENCE);
@@ -109,6 +118,23 @@ pub(crate) fn cases() -> Vec<Case> {
             .receive("heartbeat and digest", frame)
             .receive("the snapshot", again)
             .case_ending_with(&[&moved]),
+    );
+
+    let mut frame = heartbeat(12, SEQUENCE);
+    frame.digest(MarketDigest { market: 1, digest: other.digest(View::FULL).to_u64() });
+    let mut missing = FrameBuilder::new();
+    missing.pieces(&snapshot_of(&other, View::FULL));
+    position(&mut missing, 12, SEQUENCE, 12);
+    cases.push(
+        new(
+            "digest-of-unknown",
+            "The digest of a market that is not held: the frame that brought it was lost.",
+            &["DIG-1"],
+        )
+        .hold(&[&held])
+        .receive("heartbeat and digest", frame)
+        .receive("the snapshot", missing)
+        .case_ending_with(&[&held, &other]),
     );
 
     cases.push(urgent(&new, &held));

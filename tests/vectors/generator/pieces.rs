@@ -53,12 +53,48 @@ fn snapshots() -> Vec<Case> {
     let mut runnerless = empty_book(3, PriceLadder::DEFAULT);
     runnerless = Market::new(runnerless.number(), runnerless.id().clone(), Revision(HELD));
     vec![
-        snapshot("every-field", "Every field, and attributes of every type.", &["PLAIN-4", "PLAIN-5", "PLAIN-6", "ATTR-1"], View::FULL, &full),
-        snapshot("prices-view", "Prices only: the best rung of each side, its amount hidden.", &["VIEW-1", "VIEW-2"], View::PRICES, &book),
-        snapshot("decimal-ladder", "A sportsbook's prices in steps of 0.005.", &["LADDER-1", "LADDER-3"], View::FULL, &decimal),
-        snapshot("default-ladder", "A market that declares no ladder stands on steps of 0.01; there is no ladder cell.", &["LADDER-1"], View::FULL, &unnamed),
-        snapshot("line-ladder", "Values of a line in steps of 0.5; they may be below 1.", &["LADDER-1"], View::FULL, &line),
-        snapshot("empty-market", "A market without cells or selections; it reads as suspended.", &["CELL-3", "PLAIN-2"], View::FULL, &runnerless),
+        snapshot(
+            "every-field",
+            "Every field, and attributes of every type.",
+            &["PLAIN-4", "PLAIN-5", "PLAIN-6", "ATTR-1"],
+            View::FULL,
+            &full,
+        ),
+        snapshot(
+            "prices-view",
+            "Prices only: the best rung of each side, its amount hidden.",
+            &["VIEW-1", "VIEW-2"],
+            View::PRICES,
+            &book,
+        ),
+        snapshot(
+            "decimal-ladder",
+            "A sportsbook's prices in steps of 0.005.",
+            &["LADDER-1", "LADDER-3"],
+            View::FULL,
+            &decimal,
+        ),
+        snapshot(
+            "default-ladder",
+            "A market that declares no ladder stands on steps of 0.01; there is no ladder cell.",
+            &["LADDER-1"],
+            View::FULL,
+            &unnamed,
+        ),
+        snapshot(
+            "line-ladder",
+            "Values of a line in steps of 0.5; they may be below 1.",
+            &["LADDER-1"],
+            View::FULL,
+            &line,
+        ),
+        snapshot(
+            "empty-market",
+            "A market without cells or selections; it reads as suspended.",
+            &["CELL-3", "PLAIN-2"],
+            View::FULL,
+            &runnerless,
+        ),
     ]
 }
 
@@ -98,7 +134,11 @@ fn deltas() -> Vec<Case> {
         &empty_book(0, PriceLadder::Betfair),
         HELD,
         0,
-        &[(value(0, Field::LastTraded), 24_800), (rung(1, Field::Traded, 16_500), 4_000)],
+        &[
+            (value(0, Field::LastTraded), 24_800),
+            (rung(0, Field::Traded, 20_000), 700),
+            (rung(1, Field::Traded, 16_500), 4_000),
+        ],
     );
     let traded = later(
         &quiet,
@@ -123,25 +163,123 @@ fn deltas() -> Vec<Case> {
     ]);
     let moved = change(&[(rung(0, Field::Back, 25_000), 600)]);
     vec![
-        delta("back-and-lay", "The worked example of the protocol: a best price is taken, an amount shrinks, a new lay price.", &["PLAIN-2", "PLAIN-3", "PLAIN-7"], full, &held, &change(&[
-            (rung(0, Field::Back, 24_800), 0),
-            (rung(0, Field::Back, 24_600), 4_500),
-            (rung(0, Field::Lay, 24_800), 300),
-            (value(0, Field::LastTraded), 25_000),
-        ])),
-        delta("every-field", "Every field of a market and of a selection.", &["PLAIN-4", "PLAIN-5", "PLAIN-6"], full, &held, &change(&every_field(&held))),
-        delta("second-runner", "Only the second selection changes: a step of 2 in front of its group.", &["PLAIN-3"], full, &held, &change(&[(rung(1, Field::Back, 16_500), 8_100)])),
-        delta("beside-the-ladder", "Prices that stand beside the ladder travel in full and do not move the index.", &["PLAIN-6", "PLAIN-7"], full, &held, &beside),
-        delta("first-index", "Without a best price the last traded one is where counting begins; for traded amounts it comes first.", &["PLAIN-7"], full, &quiet, &traded),
-        delta("infinite-price", "An infinite projected price, and nothing before it.", &["PLAIN-6", "CELL-4"], full, &held, &infinite),
-        delta("infinite-price-gone", "From infinite to a price: infinite has no index, so the difference is to 0.", &["PLAIN-6", "CELL-4"], full, &infinite, &later(&infinite, AFTER + 1, 50, &[(value(0, Field::NearPrice), 30_000)])),
-        delta("values-gone", "Values that are removed: a price, an amount, a rung; a runner is withdrawn.", &["PLAIN-6", "CELL-1"], full, &held, &gone),
-        delta("ladder-changes", "The price ladder changes on the way; everything after it in the piece counts on the new one.", &["PLAIN-4", "LADDER-3"], full, &held, &re_laddered),
-        delta("selections-added", "Two selections come into being, one of them with a price.", &["DEF-2"], full, &held, &grown),
-        delta("attributes", "An attribute is set, another removed; there is a piece without groups.", &["ATTR-1", "ATTR-2"], full, &named, &renamed),
-        delta("window-moves", "Best two: a better price pushes the second one out of the window.", &["VIEW-1", "PLAIN-8"], View::best(2), &held, &moved),
-        delta("hidden-amounts", "Best two without amounts: a new price has amount 1.", &["VIEW-2"], best_2_prices, &held, &moved),
-        delta("suspended", "The market is suspended.", &["STAT-1", "CELL-3"], full, &held, &change(&[(CellKey::market(Field::Status), MarketStatus::Suspended as u64)])),
+        delta(
+            "back-and-lay",
+            "The worked example of the protocol: a best price is taken, an amount shrinks, a new lay price.",
+            &["PLAIN-2", "PLAIN-3", "PLAIN-7"],
+            full,
+            &held,
+            &change(&[
+                (rung(0, Field::Back, 24_800), 0),
+                (rung(0, Field::Back, 24_600), 4_500),
+                (rung(0, Field::Lay, 24_800), 300),
+                (value(0, Field::LastTraded), 25_000),
+            ]),
+        ),
+        delta(
+            "every-field",
+            "Every field of a market and of a selection.",
+            &["PLAIN-4", "PLAIN-5", "PLAIN-6"],
+            full,
+            &held,
+            &change(&every_field(&held)),
+        ),
+        delta(
+            "second-runner",
+            "Only the second selection changes: a step of 2 in front of its group.",
+            &["PLAIN-3"],
+            full,
+            &held,
+            &change(&[(rung(1, Field::Back, 16_500), 8_100)]),
+        ),
+        delta(
+            "beside-the-ladder",
+            "Prices that stand beside the ladder travel in full and do not move the index.",
+            &["PLAIN-6", "PLAIN-7"],
+            full,
+            &held,
+            &beside,
+        ),
+        delta(
+            "first-index",
+            "Without a best price the last traded one is where counting begins; for traded amounts it comes first.",
+            &["PLAIN-7"],
+            full,
+            &quiet,
+            &traded,
+        ),
+        delta(
+            "infinite-price",
+            "An infinite projected price, and nothing before it.",
+            &["PLAIN-6", "CELL-4"],
+            full,
+            &held,
+            &infinite,
+        ),
+        delta(
+            "infinite-price-gone",
+            "From infinite to a price: infinite has no index, so the difference is to 0.",
+            &["PLAIN-6", "CELL-4"],
+            full,
+            &infinite,
+            &later(&infinite, AFTER + 1, 50, &[(value(0, Field::NearPrice), 30_000)]),
+        ),
+        delta(
+            "values-gone",
+            "Values that are removed: a price, an amount, a rung; a runner is withdrawn.",
+            &["PLAIN-6", "CELL-1"],
+            full,
+            &held,
+            &gone,
+        ),
+        delta(
+            "ladder-changes",
+            "The price ladder changes on the way; everything after it in the piece counts on the new one.",
+            &["PLAIN-4", "LADDER-3"],
+            full,
+            &held,
+            &re_laddered,
+        ),
+        delta(
+            "selections-added",
+            "Two selections come into being, one of them with a price.",
+            &["DEF-2"],
+            full,
+            &held,
+            &grown,
+        ),
+        delta(
+            "attributes",
+            "An attribute is set, another removed; there is a piece without groups.",
+            &["ATTR-1", "ATTR-2"],
+            full,
+            &named,
+            &renamed,
+        ),
+        delta(
+            "window-moves",
+            "Best two: a better price pushes the second one out of the window.",
+            &["VIEW-1", "PLAIN-8"],
+            View::best(2),
+            &held,
+            &moved,
+        ),
+        delta(
+            "hidden-amounts",
+            "Best two without amounts: a new price has amount 1.",
+            &["VIEW-2"],
+            best_2_prices,
+            &held,
+            &moved,
+        ),
+        delta(
+            "suspended",
+            "The market is suspended.",
+            &["STAT-1", "CELL-3"],
+            full,
+            &held,
+            &change(&[(CellKey::market(Field::Status), MarketStatus::Suspended as u64)]),
+        ),
     ]
 }
 
@@ -158,10 +296,43 @@ fn catch_ups() -> Vec<Case> {
             (CellKey::market(Field::Status), MarketStatus::Suspended as u64),
         ],
     );
-    let reopened = later(&target, AFTER + 1, 950, &[(CellKey::market(Field::Status), MarketStatus::Open as u64)]);
+    let reopened =
+        later(&target, AFTER + 1, 950, &[(CellKey::market(Field::Status), MarketStatus::Open as u64)]);
+    let emptied = later(
+        &held,
+        AFTER,
+        900,
+        &[
+            (rung(0, Field::Back, 24_800), 0),
+            (rung(0, Field::Back, 24_600), 0),
+            (rung(0, Field::Back, 24_400), 600),
+        ],
+    );
     vec![
-        caught_up("full", "Away from revision 10 to 13: cells that changed since, values absolute, and the status in between.", &["CUR-3", "PLAIN-8", "STAT-3", "RES-1"], View::FULL, &held, &reopened),
-        caught_up("best-2", "A window of best two is emptied and sent whole.", &["PLAIN-5", "PLAIN-8"], View::best(2), &held, &reopened),
+        caught_up(
+            "emptied",
+            "More rungs have gone or changed than stand now: the whole ladder is emptied and sent again.",
+            &["PLAIN-5"],
+            View::FULL,
+            &held,
+            &emptied,
+        ),
+        caught_up(
+            "full",
+            "Away from revision 10 to 13: cells that changed since, values absolute, and the status in between.",
+            &["CUR-3", "PLAIN-8", "STAT-3", "RES-1"],
+            View::FULL,
+            &held,
+            &reopened,
+        ),
+        caught_up(
+            "best-2",
+            "A window of best two is emptied and sent whole.",
+            &["PLAIN-5", "PLAIN-8"],
+            View::best(2),
+            &held,
+            &reopened,
+        ),
     ]
 }
 

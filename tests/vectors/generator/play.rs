@@ -207,6 +207,7 @@ fn client_error(error: &ClientError) -> &'static str {
         ClientError::TooManyJoined => "TOO_MANY_JOINED",
         ClientError::NotWelcomed => "NOT_WELCOMED",
         ClientError::NotConnected => "NOT_CONNECTED",
+        ClientError::Lost => "LOST",
     }
 }
 

@@ -1,6 +1,6 @@
 //! Sessions: what a client does when something is lost, new or refused.
 
-use oddswire_model::{Field, PriceLadder, View};
+use oddswire_model::{Field, PriceLadder, Revision, View};
 use oddswire_wire::{
     FrameBuilder,
     proto::{Error, ErrorCode, Resume, Subscribed},
@@ -49,77 +49,130 @@ pub(crate) fn cases() -> Vec<Case> {
             .case_ending_with(&[&second]),
     );
     cases.push(
-        new("gap-at-heartbeat", "The last frame before a silence is lost: the heartbeat names another sequence.", &["BEAT-2", "SYNC-2"])
-            .hold(&[&held])
-            .wait(1_000)
-            .receive("heartbeat", heartbeat(12, SEQUENCE + 2))
-            .receive("the catch-up", caught_up(HELD))
-            .case_ending_with(&[&second]),
+        new(
+            "gap-at-heartbeat",
+            "The last frame before a silence is lost: the heartbeat names another sequence.",
+            &["BEAT-2", "SYNC-2"],
+        )
+        .hold(&[&held])
+        .wait(1_000)
+        .receive("heartbeat", heartbeat(12, SEQUENCE + 2))
+        .receive("the catch-up", caught_up(HELD))
+        .case_ending_with(&[&second]),
     );
     cases.push(
-        new("gap-beyond-horizon", "The cursor is older than the resume horizon, so snapshots answer the gap.", &["SYNC-2", "CUR-3"])
-            .hold(&[&held])
-            .receive("the frame after the lost one", next(1, SEQUENCE + 2, &second_piece))
-            .receive("everything again", everything())
-            .case_ending_with(&[&second]),
+        new(
+            "gap-beyond-horizon",
+            "The cursor is older than the resume horizon, so snapshots answer the gap.",
+            &["SYNC-2", "CUR-3"],
+        )
+        .hold(&[&held])
+        .receive("the frame after the lost one", next(1, SEQUENCE + 2, &second_piece))
+        .receive("everything again", everything())
+        .case_ending_with(&[&second]),
     );
     cases.push(
-        new("catch-up-too-late", "A catch-up that begins after what is held does not fit: it is asked for again.", &["CUR-3", "SYNC-2"])
+        new(
+            "catch-up-too-late",
+            "A catch-up that begins after what is held: frames were lost that nothing can replace.",
+            &["CUR-3"],
+        )
+        .hold(&[&held])
+        .receive("a catch-up since 11", caught_up(11))
+        .case_lost(),
+    );
+    cases.push(
+        new(
+            "answer-lost",
+            "A heartbeat comes where the catch-up behind a subscribe's answer must stand.",
+            &["SUB-3"],
+        )
+        .begin(HELD, 1, Resume::Unspecified)
+        .receive("heartbeat", heartbeat(HELD, SEQUENCE))
+        .case_lost(),
+    );
+
+    let mut ahead = FrameBuilder::new();
+    ahead.advance(2, SEQUENCE + 1);
+    ahead.cursor(Revision(HELD));
+    ahead.pieces(&delta_of(&held, &second, View::FULL).0);
+    let mut behind = FrameBuilder::new();
+    position(&mut behind, 12, SEQUENCE + 2, HELD);
+    behind.pieces(&catch_up_of(&first, HELD, View::FULL).0);
+    cases.push(
+        new("catch-up-of-the-past", "The cursor lags behind what is held of a market, so a catch-up says what is held already; it is passed over.", &["SYNC-6"])
             .hold(&[&held])
-            .receive("a catch-up since 11", caught_up(11))
-            .receive("a catch-up since 10", caught_up(HELD))
+            .receive("a delta to revision 12; it may be resumed from 10", ahead)
+            .receive("a catch-up of the market as of 11", behind)
             .case_ending_with(&[&second]),
     );
 
-    let (other_piece, _) = delta_of(&other, &later(&other, 11, 0, &[(rung(0, Field::Lay, 30_000), 75)]), View::FULL);
+    let (other_piece, _) =
+        delta_of(&other, &later(&other, 11, 0, &[(rung(0, Field::Lay, 30_000), 75)]), View::FULL);
     let other_moved = later(&other, 12, 0, &[(rung(0, Field::Lay, 30_000), 75)]);
     let mut snapshot = FrameBuilder::new();
     snapshot.pieces(&snapshot_of(&other_moved, View::FULL));
     position(&mut snapshot, 12, SEQUENCE + 1, 11);
     cases.push(
-        new("unknown-market", "A delta of a market that is not held: it is asked for; the rest of the frame is applied.", &["SYNC-1", "SYNC-3"])
-            .hold(&[&held])
-            .receive("two deltas", next(1, SEQUENCE + 1, &[first_piece.clone(), other_piece].concat()))
-            .show()
-            .receive("its snapshot", snapshot)
-            .case_ending_with(&[&first, &other_moved]),
+        new(
+            "unknown-market",
+            "A delta of a market that is not held: it is asked for; the rest of the frame is applied.",
+            &["SYNC-1", "SYNC-3"],
+        )
+        .hold(&[&held])
+        .receive("two deltas", next(1, SEQUENCE + 1, &[first_piece.clone(), other_piece].concat()))
+        .show()
+        .receive("its snapshot", snapshot)
+        .case_ending_with(&[&first, &other_moved]),
     );
 
     cases.push(
-        new("resumed", "A new connection resumes from the cursor; frames continue in another sequence.", &["RES-1", "RES-2", "STALE-3"])
-            .hold(&[&held])
-            .receive("a delta", next(1, SEQUENCE + 1, &first_piece))
-            .wait(700)
-            .step("disconnect")
-            .wait(300)
-            .begin(12, 1, Resume::CaughtUp)
-            .receive("the catch-up", {
-                let mut frame = FrameBuilder::new();
-                position(&mut frame, 12, 90, 11);
-                frame.pieces(&catch_up_of(&second, 11, View::FULL).0);
-                frame
-            })
-            .receive("a heartbeat", heartbeat(12, 90))
-            .case_ending_with(&[&second]),
+        new(
+            "resumed",
+            "A new connection resumes from the cursor; frames continue in another sequence.",
+            &["RES-1", "RES-2", "STALE-3"],
+        )
+        .hold(&[&held])
+        .receive("a delta", next(1, SEQUENCE + 1, &first_piece))
+        .wait(700)
+        .step("disconnect")
+        .wait(300)
+        .begin(12, 1, Resume::CaughtUp)
+        .receive("the catch-up", {
+            let mut frame = FrameBuilder::new();
+            position(&mut frame, 12, 90, 11);
+            frame.pieces(&catch_up_of(&second, 11, View::FULL).0);
+            frame
+        })
+        .receive("a heartbeat", heartbeat(12, 90))
+        .case_ending_with(&[&second]),
     );
     cases.push(
-        new("resume-too-old", "The cursor is older than the horizon: what is held is dropped and comes again.", &["RES-2"])
-            .hold(&[&held, &other])
-            .step("disconnect")
-            .wait(9_000_000)
-            .begin(12, 1, Resume::TooOld)
-            .receive("everything there is now", everything())
-            .case_ending_with(&[&second]),
+        new(
+            "resume-too-old",
+            "The cursor is older than the horizon: what is held is dropped and comes again.",
+            &["RES-2"],
+        )
+        .hold(&[&held, &other])
+        .step("disconnect")
+        .wait(9_000_000)
+        .begin(12, 1, Resume::TooOld)
+        .receive("everything there is now", everything())
+        .case_ending_with(&[&second]),
     );
     cases.push(
-        new("epoch-changed", "The log has begun anew: numbers mean something else, so everything is dropped at the welcome.", &["EPOCH-1", "RES-2"])
-            .hold(&[&held])
-            .step("disconnect")
-            .step("connect")
-            .receive("a welcome of another epoch", welcome(EPOCH + 1, 12))
-            .receive("subscribed", subscribed(1, 1, Resume::EpochChanged))
-            .receive("everything there is now", everything())
-            .case_ending_with(&[&second]),
+        new(
+            "epoch-changed",
+            "The log has begun anew: numbers mean something else, so everything is dropped at the welcome.",
+            &["EPOCH-1", "RES-2"],
+        )
+        .hold(&[&held])
+        .step("disconnect")
+        .step("connect")
+        .receive("a welcome of another epoch", welcome(EPOCH + 1, 12))
+        .receive("subscribed", subscribed(1, 1, Resume::EpochChanged))
+        .receive("everything there is now", everything())
+        .case_ending_with(&[&second]),
     );
 
     let mut gone = FrameBuilder::new();

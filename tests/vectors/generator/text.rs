@@ -51,8 +51,9 @@ fn compact(value: &Value) -> String {
         Value::Array(items) => format!("[{}]", join(items.iter().map(compact).collect())),
         Value::Object(entries) if entries.is_empty() => "{}".to_owned(),
         Value::Object(entries) => {
-            let entry =
-                |(key, value): (&String, &Value)| format!("{}: {}", Value::from(key.as_str()), compact(value));
+            let entry = |(key, value): (&String, &Value)| {
+                format!("{}: {}", Value::from(key.as_str()), compact(value))
+            };
             format!("{{ {} }}", join(entries.iter().map(entry).collect()))
         }
         scalar => scalar.to_string(),

@@ -34,10 +34,16 @@ pub(crate) fn cases() -> Vec<Case> {
 
     let broken = [
         ("truncated", "The bytes end inside an integer.", &[0x05, 0x80][..]),
-        ("overlong", "Zero in two bytes; a reader refuses what is longer than it needs to be.", &[0x80, 0x00]),
-        ("over-64-bits", "Two to the power of 64.", &[
-            0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x02,
-        ]),
+        (
+            "overlong",
+            "Zero in two bytes; a reader refuses what is longer than it needs to be.",
+            &[0x80, 0x00],
+        ),
+        (
+            "over-64-bits",
+            "Two to the power of 64.",
+            &[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x02],
+        ),
     ];
     let broken = broken.into_iter().map(|(name, about, bytes)| {
         let input = json!({ "about": about, "clauses": ["PLAIN-1"], "kind": "varint", "signed": false });

@@ -23,6 +23,8 @@ pub struct ProducerConfig {
     pub producer_epoch: u64,
     /// The producer promises to be heard at least this often; 0 leaves it to the server.
     pub interval_ms: u32,
+    /// The prices are a recording: they were never live, and the server does not hold their markets when it ends.
+    pub recorded: bool,
     /// Most commits published and not yet acknowledged, 1 to 65,536.
     pub window: usize,
     /// Says "my prices still stand" in the background. Turn it off where the prices come from elsewhere, and call
@@ -44,6 +46,7 @@ impl ProducerConfig {
             producer: producer.into(),
             producer_epoch,
             interval_ms: 0,
+            recorded: false,
             window: 1_024,
             background_heartbeat: true,
             give_up_after: Duration::from_secs(30),

@@ -38,6 +38,7 @@ impl Connection {
             producer: config.producer.clone(),
             producer_epoch: config.producer_epoch,
             interval_ms: config.interval_ms,
+            recorded: config.recorded,
         };
         let _ = outbound.send(PublishRequest { message: Some(Message::Hello(hello)) });
         let greeting = async {

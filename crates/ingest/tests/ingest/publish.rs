@@ -195,5 +195,5 @@ async fn a_producer_is_heard_though_it_has_nothing_to_say() {
 }
 
 pub(crate) fn hello(producer_epoch: u64) -> Message {
-    Message::Hello(proto::Hello { producer: "feed".into(), producer_epoch, interval_ms: 0 })
+    Message::Hello(proto::Hello { producer: "feed".into(), producer_epoch, ..Default::default() })
 }

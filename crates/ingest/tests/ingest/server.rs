@@ -118,7 +118,7 @@ async fn own(owned: Arc<Mutex<Owned>>, mut inbox: mpsc::Receiver<IngestRequest>)
 impl Owned {
     fn answer(&mut self, request: IngestRequest) {
         match request {
-            IngestRequest::Announce { producer, producer_epoch, interval_ms, stream, reply } => {
+            IngestRequest::Announce { producer, producer_epoch, interval_ms, stream, reply, .. } => {
                 let epoch = self.store.epoch();
                 let announced = self.store.announce_producer(&producer, producer_epoch).map(|state| {
                     Announced { epoch, last_sequence: state.last_sequence, interval_ms, held: state.held }

@@ -1,0 +1,379 @@
+//! Frames of a server in words, each against the state that those before it built.
+
+use bytes::Bytes;
+use oddswire_delta::Base;
+use oddswire_model::{Digest, Epoch, MarketNumber, MarketStatus, Revision, View};
+use oddswire_wire::{
+    limits::SEQUENCE_MODULUS,
+    piece::{self, PieceKind},
+    proto::{self, Conflation, ServerFrame},
+};
+use prost::Message;
+
+use super::{
+    Report,
+    fields::{self, Content, Field},
+};
+use crate::command::changes::{Copies, market_title, printable};
+
+/// Reads frames in order and keeps what they build.
+#[derive(Debug, Default)]
+pub(super) struct Reader {
+    copies: Copies,
+    /// Revision and sequence reached, if a frame has said so.
+    position: Option<(Revision, u32)>,
+    /// Definitions of the frames that belong together, until the last of them.
+    definitions: Vec<proto::Definition>,
+}
+
+impl Reader {
+    /// A new connection: what is held stays, as it does in a client.
+    pub(super) fn connected(&mut self) {
+        self.position = None;
+        self.definitions.clear();
+    }
+
+    /// Reads a frame.
+    pub(super) fn read(&mut self, bytes: &Bytes) -> Report {
+        let mut report = Report::default();
+        let (fields, problem) = fields::split(bytes);
+        // Markets can only be read when the frame's own position is known, wherever in the frame it stands.
+        let whole = ServerFrame::decode(bytes.clone());
+        if let (Ok(frame), None) = (&whole, &problem) {
+            self.move_to(frame);
+            self.definitions.extend(frame.definitions.iter().cloned());
+        }
+        let since = whole.as_ref().ok().and_then(|frame| frame.position).map_or(0, |position| position.since);
+        let mut weight = 0;
+        for field in &fields {
+            self.part(bytes, field, Revision(since), &mut report);
+            weight += field.span.len();
+        }
+        if let Some(problem) = problem {
+            report.problem(problem.at, &problem.why);
+            report.lines.push(format!("   {weight} of {} bytes were read", bytes.len()));
+        } else if let Err(error) = &whole
+            && !report.is_unreadable
+        {
+            report.problem(0, &error.to_string());
+        }
+        if !whole.is_ok_and(|frame| frame.more) {
+            self.definitions.clear();
+        }
+        report
+    }
+
+    fn move_to(&mut self, frame: &ServerFrame) {
+        if frame.welcome.is_some() {
+            self.position = None;
+        }
+        if let Some(position) = frame.position {
+            self.position = Some((Revision(position.revision), position.sequence));
+        } else if let (Some(advance), Some((revision, sequence))) = (frame.advance, self.position) {
+            self.position =
+                Some((Revision(revision.0.saturating_add(advance >> 7)), sequence.wrapping_add(1)));
+        }
+    }
+
+    fn part(&mut self, bytes: &Bytes, field: &Field, since: Revision, report: &mut Report) {
+        let weight = field.span.len();
+        match &field.content {
+            Content::Integer(value) => self.integer(field.number, *value, weight, report),
+            Content::Bytes(at) => {
+                let content = bytes.slice(at.clone());
+                let kind = match field.number {
+                    10 => Some(PieceKind::Snapshot),
+                    11 => Some(PieceKind::Delta),
+                    12 => Some(PieceKind::CatchUp),
+                    _ => None,
+                };
+                match kind {
+                    Some(kind) => self.piece(kind, &content, weight, at.start, since, report),
+                    None => {
+                        if let Err(why) = self.message(field.number, &content, weight, report) {
+                            report.problem(at.start, &why.to_string());
+                        }
+                    }
+                }
+            }
+            Content::Fixed => {
+                report.part("unknown", weight, &format!("field {} of a later version", field.number))
+            }
+        }
+    }
+
+    fn integer(&self, number: u32, value: u64, weight: usize, report: &mut Report) {
+        match number {
+            6 => {
+                let sequence = value % u64::from(SEQUENCE_MODULUS);
+                let reached = match self.position {
+                    Some((revision, _)) => format!(", to {revision}"),
+                    None => ", from a revision that the frames given do not tell".to_owned(),
+                };
+                let says = format!("sequence {sequence} modulo 128, {} revisions on{reached}", value >> 7);
+                report.part("advance", weight, &says);
+            }
+            7 => report.part("cursor", weight, &format!("may resume from {}", Revision(value))),
+            16 => {
+                let cause = Conflation::try_from(value as i32).map_or("unknown", |cause| cause.as_str_name());
+                report.part("conflated", weight, cause);
+            }
+            17 => report.part("more", weight, "the next frame belongs to this one"),
+            20 => report.part("removed", weight, &format!("market {}", MarketNumber(value as u32))),
+            _ => report.part("unknown", weight, &format!("field {number} of a later version: {value}")),
+        }
+    }
+
+    fn message(
+        &mut self,
+        number: u32,
+        content: &Bytes,
+        weight: usize,
+        report: &mut Report,
+    ) -> Result<(), prost::DecodeError> {
+        let content = content.clone();
+        match number {
+            1 => {
+                let welcome = proto::Welcome::decode(content)?;
+                let says = format!(
+                    "epoch {}, now at {}, heartbeat every {} ms, {}, session {}",
+                    Epoch(welcome.epoch),
+                    Revision(welcome.revision),
+                    welcome.heartbeat_interval_ms,
+                    welcome.encoding().as_str_name(),
+                    printable(&welcome.session)
+                );
+                report.part("welcome", weight, &says);
+            }
+            2 => {
+                let beat = proto::Heartbeat::decode(content)?;
+                let freshness = match beat.freshness_ms {
+                    Some(ms) => format!("producers vouched {ms} ms ago"),
+                    None => "no producer was ever heard".to_owned(),
+                };
+                let says = format!("{}, sequence {}, {freshness}", Revision(beat.revision), beat.sequence);
+                report.part("heartbeat", weight, &says);
+            }
+            3 => {
+                let subscribed = proto::Subscribed::decode(content)?;
+                let says = format!(
+                    "number {}, rate {} ms, {} markets, {}{}",
+                    subscribed.subscription,
+                    subscribed.rate_ms,
+                    subscribed.markets,
+                    subscribed.resume().as_str_name(),
+                    if subscribed.ended { ", ended" } else { "" }
+                );
+                report.part("subscribed", weight, &says);
+            }
+            4 => {
+                let error = proto::Error::decode(content)?;
+                let says = format!("{}: {}", error.code().as_str_name(), printable(&error.message));
+                report.part("error", weight, &says);
+            }
+            5 => {
+                let drain = proto::Drain::decode(content)?;
+                let says = format!("move; reconnect after {} ms", drain.reconnect_after_ms);
+                report.part("drain", weight, &says);
+            }
+            8 => {
+                let position = proto::Position::decode(content)?;
+                let says = format!(
+                    "{}, sequence {}, for whoever holds {}",
+                    Revision(position.revision),
+                    position.sequence,
+                    Revision(position.since)
+                );
+                report.part("position", weight, &says);
+            }
+            9 => definition(&proto::Definition::decode(content)?, weight, report),
+            18 => {
+                let edge = proto::StatusEdge::decode(content)?;
+                let status = MarketStatus::from_code(u64::from(edge.status))
+                    .map_or_else(|| format!("status {}", edge.status), |status| status.to_string());
+                let says = format!(
+                    "market {} read {status} at {}",
+                    MarketNumber(edge.market),
+                    Revision(edge.revision)
+                );
+                report.part("status edge", weight, &says);
+            }
+            19 => self.digest(&proto::MarketDigest::decode(content)?, weight, report),
+            20 => {
+                // Numbers of a packed list stand one behind the other.
+                let frame = ServerFrame::decode(packed_removed(&content))?;
+                let markets: Vec<_> =
+                    frame.removed.iter().map(|&market| MarketNumber(market).to_string()).collect();
+                report.part("removed", weight, &format!("markets {}", markets.join(", ")));
+                for market in frame.removed {
+                    self.copies.remove(MarketNumber(market));
+                }
+            }
+            _ => report.part("unknown", weight, &format!("field {number} of a later version")),
+        }
+        Ok(())
+    }
+
+    fn digest(&self, digest: &proto::MarketDigest, weight: usize, report: &mut Report) {
+        let number = MarketNumber(digest.market);
+        let verdict = match self.copies.get(number) {
+            None => "the market is not held, so it cannot be checked".to_owned(),
+            Some(market) => match market.digest(View::FULL) == Digest::from_u64(digest.digest) {
+                true => "it agrees with what the frames given build".to_owned(),
+                false => "it DIFFERS from what the frames given build".to_owned(),
+            },
+        };
+        report.part("digest", weight, &format!("market {number} {:016x}: {verdict}", digest.digest));
+    }
+
+    fn piece(
+        &mut self,
+        kind: PieceKind,
+        content: &Bytes,
+        weight: usize,
+        at: usize,
+        since: Revision,
+        report: &mut Report,
+    ) {
+        let name = match kind {
+            PieceKind::Snapshot => "snapshot",
+            PieceKind::Delta => "delta",
+            PieceKind::CatchUp => "catch-up",
+        };
+        let number = match piece::market(content) {
+            Ok(number) => number,
+            Err(error) => {
+                report.part(name, weight, "of a market that it does not name");
+                return report.problem(at, &error.to_string());
+            }
+        };
+        let definition = self.definitions.iter().find(|definition| definition.market == number.0);
+        let revision = self.position.map_or(Revision(0), |(revision, _)| revision);
+        let held = self.copies.get(number);
+        let change = match piece::decode(kind, content, definition, held, revision, since) {
+            Ok(change) => change,
+            Err(error) => {
+                report.part(name, weight, &format!("of market {number}"));
+                return report.problem(at, &format!("{error}; the {name} begins here"));
+            }
+        };
+        let base = match change.base {
+            Base::Nothing => String::new(),
+            Base::At(base) => format!(" from {base}"),
+            Base::Since(base) => format!(" since {base}"),
+        };
+        let told = self.copies.take(&change);
+        let title = self.copies.get(number).map(market_title).unwrap_or_default();
+        let says = format!(
+            "market {number} {title}{base} to {}, {} cells, published {}",
+            change.revision,
+            change.cells.len(),
+            change.published_ms
+        );
+        report.part(name, weight, &says);
+        match told {
+            Ok(changes) => {
+                for change in changes {
+                    report.detail(&change.text());
+                }
+            }
+            Err(error) => report.problem(at, &format!("{error}; the {name} begins here")),
+        }
+    }
+}
+
+fn definition(definition: &proto::Definition, weight: usize, report: &mut Report) {
+    let id = match definition.id.as_str() {
+        "" => String::new(),
+        id => format!(" {}", printable(id)),
+    };
+    let says = format!(
+        "market {}{id}, {} selections from number {}, {} attributes",
+        MarketNumber(definition.market),
+        definition.selections.len(),
+        definition.first_selection,
+        definition.attributes.len()
+    );
+    report.part("definition", weight, &says);
+}
+
+/// The list of removed markets as a frame of its own.
+fn packed_removed(content: &Bytes) -> Bytes {
+    let mut frame = vec![0xa2, 0x01];
+    oddswire_wire::varint::write(&mut frame, content.len() as u64);
+    frame.extend_from_slice(content);
+    frame.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use oddswire_delta::{MarketDelta, diff, snapshot};
+    use oddswire_model::{CellKey, Field, Market, MarketId};
+    use oddswire_wire::{FrameBuilder, piece::PieceEncoder};
+
+    use super::*;
+
+    fn text(report: &Report) -> String {
+        report.lines.join("\n")
+    }
+
+    fn frames() -> [Bytes; 2] {
+        let mut market = Market::new(MarketNumber(2), MarketId::new("1.9").unwrap(), Revision(4));
+        market.touch(Revision(4), 1_000);
+        let (mut change, mut encoder) = (MarketDelta::default(), PieceEncoder::default());
+        snapshot(&market, View::FULL, &mut change);
+        let mut pieces = Vec::new();
+        encoder.encode(&change, None, market.price_ladder(), &mut pieces);
+        let mut first = FrameBuilder::new();
+        first.pieces(&pieces);
+        first.position(proto::Position { revision: 4, sequence: 0, since: 0 });
+
+        let before = market.clone();
+        market.set(CellKey::market(Field::InPlay), 1, Revision(5));
+        market.touch(Revision(5), 2_000);
+        diff(&before, &market, View::FULL, &mut change);
+        pieces.clear();
+        encoder.encode(&change, Some((&before, View::FULL)), market.price_ladder(), &mut pieces);
+        let mut second = FrameBuilder::new();
+        second.advance(1, 1);
+        second.pieces(&pieces);
+        second.digest(proto::MarketDigest { market: 2, digest: market.digest(View::FULL).to_u64() });
+        second.removed(vec![7, 8]);
+        [first.finish(), second.finish()]
+    }
+
+    #[test]
+    fn a_delta_is_read_against_the_frames_before_it() {
+        let mut reader = Reader::default();
+        let [first, second] = frames();
+        let said = text(&reader.read(&first));
+        assert!(said.contains("market #2 1.9 to r4, 0 cells"), "{said}");
+        let said = text(&reader.read(&second));
+        assert!(said.contains("sequence 1 modulo 128, 1 revisions on, to r5"), "{said}");
+        assert!(said.contains("in_play: false -> true"), "{said}");
+        assert!(said.contains("it agrees"), "{said}");
+        assert!(said.contains("markets #7, #8"), "{said}");
+        let orphan = Reader::default().read(&second);
+        assert!(
+            orphan.is_unreadable && text(&orphan).contains("the market is not held; the delta begins here")
+        );
+    }
+
+    #[test]
+    fn any_cut_is_reported_and_nothing_panics() {
+        let [first, second] = frames();
+        for frame in [&first, &second] {
+            for end in 0..frame.len() {
+                let mut reader = Reader::default();
+                reader.read(&first);
+                reader.read(&frame.slice(..end));
+            }
+            let mut bytes = frame.to_vec();
+            for at in 0..bytes.len() {
+                bytes[at] ^= 0x41;
+                Reader::default().read(&Bytes::copy_from_slice(&bytes));
+                bytes[at] ^= 0x41;
+            }
+        }
+    }
+}
