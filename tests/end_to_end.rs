@@ -38,7 +38,19 @@ struct Follower {
 }
 
 fn follow(url: &str, at: usize) -> Follower {
-    let views = ["full", "best3", "prices", "full", "best1", "best10", "best3-prices", "full", "best2", "prices", "best5"];
+    let views = [
+        "full",
+        "best3",
+        "prices",
+        "full",
+        "best1",
+        "best10",
+        "best3-prices",
+        "full",
+        "best2",
+        "prices",
+        "best5",
+    ];
     let rates = [0, 100, 1_000, 50, 250, 500, 0];
     let view: View = views[at % views.len()].parse().expect("a view");
     let client = Client::builder(url).seed(at as u64).build().expect("a good address");
@@ -155,8 +167,11 @@ async fn run_recording(path: &Path) {
     let server = start().await;
     let url = format!("ws://{}", server.http);
     let followers: Vec<_> = (0..CLIENTS).map(|at| follow(&url, at)).collect();
-    let commits: Vec<Commit> =
-        Recording::open(path).expect("a recording").commits().map(|commit| commit.expect("a readable message")).collect();
+    let commits: Vec<Commit> = Recording::open(path)
+        .expect("a recording")
+        .commits()
+        .map(|commit| commit.expect("a readable message"))
+        .collect();
     let started = Instant::now();
     let revision = publish(&server, &commits, &followers, 7).await;
     let published = started.elapsed();
@@ -227,7 +242,9 @@ async fn simulated_markets_reach_every_client_exactly() {
             let (_, body) = get(&server, &format!("/v1/markets/{id}?view={}", follower.view)).await;
             let mut expected: Value = serde_json::from_str(&body).expect("JSON");
             let id = MarketId::new(id).expect("an id");
-            let found = follower.client.read(&id, |reading| json::market(oddswire_model::Epoch(0), reading.market, follower.view));
+            let found = follower
+                .client
+                .read(&id, |reading| json::market(oddswire_model::Epoch(0), reading.market, follower.view));
             // What a receiver holds of a market may be older than the market's last change, where the view shows none
             // of it; and the time travels in steps of 10 ms.
             let drop_keys = |value: &mut Value| {

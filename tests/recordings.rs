@@ -14,7 +14,8 @@ const MESSAGES_BETWEEN_CHECKS: usize = 997;
 fn check(store: &Store, oracle: &oracle::Oracle, at: &str) {
     assert_eq!(store.len(), oracle.markets().len(), "{at}");
     for (id, expected) in oracle.markets() {
-        let market = store.markets().find(|market| market.id().as_str() == id).expect("the store has every market");
+        let market =
+            store.markets().find(|market| market.id().as_str() == id).expect("the store has every market");
         for view in [View::FULL, View::best(3), "best2-prices".parse().expect("a view"), View::PRICES] {
             let expected = expected.to_json_view(support::oracle_view(view));
             let found = json::market(store.epoch(), market, view);

@@ -1,6 +1,6 @@
 //! The golden vectors: bytes that every client and gateway, in whatever language, must agree on.
 //!
-//! `ODDSWIRE_BLESS=1 cargo test vectors` writes them anew from their descriptions. What changes then changes the
+//! `ODDSWIRE_BLESS=1 cargo test --test vectors` writes them anew from their descriptions. What changes then changes the
 //! protocol: look at the difference before committing it.
 
 #[path = "vectors/generator/mod.rs"]
@@ -10,13 +10,34 @@ use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
+    sync::Once,
 };
 
+/// Where the vectors are; written anew once before anybody reads them, if that is asked for.
 fn root() -> PathBuf {
-    // The package may be the workspace's own or one of its crates.
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut roots = here.ancestors().filter(|folder| folder.join("tests/vectors").is_dir());
-    roots.next().expect("the workspace has tests/vectors").join("tests/vectors")
+    static BLESSING: Once = Once::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
+    BLESSING.call_once(|| {
+        if std::env::var_os("ODDSWIRE_BLESS").is_some() {
+            bless(&root);
+        }
+    });
+    root
+}
+
+fn bless(root: &Path) {
+    // A case that panics must not leave the folder empty.
+    let cases = generator::cases();
+    for folder in generator::committed(root) {
+        fs::remove_dir_all(folder).unwrap();
+    }
+    for case in cases {
+        let folder = root.join(&case.path);
+        fs::create_dir_all(&folder).unwrap();
+        for (name, text) in case.files() {
+            fs::write(folder.join(name), text).unwrap();
+        }
+    }
 }
 
 #[test]
@@ -25,18 +46,6 @@ fn the_committed_bytes_are_what_the_encoder_writes() {
     let cases = generator::cases();
     let named: BTreeSet<PathBuf> = cases.iter().map(|case| root.join(&case.path)).collect();
     assert_eq!(named.len(), cases.len(), "two cases share a folder");
-    if std::env::var_os("ODDSWIRE_BLESS").is_some() {
-        for folder in generator::committed(&root) {
-            fs::remove_dir_all(folder).unwrap();
-        }
-        for case in &cases {
-            let folder = root.join(&case.path);
-            fs::create_dir_all(&folder).unwrap();
-            for (name, text) in case.files() {
-                fs::write(folder.join(name), text).unwrap();
-            }
-        }
-    }
     let committed: BTreeSet<PathBuf> = generator::committed(&root).into_iter().collect();
     assert_eq!(committed, named, "a folder has no case, or a case no folder");
     for case in &cases {

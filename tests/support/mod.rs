@@ -10,9 +10,13 @@ use crate::oracle::{View as OracleView, difference};
 
 /// The recordings, or none with a printed note.
 pub fn recordings() -> Vec<PathBuf> {
-    let folder = std::env::var_os("ODDSWIRE_DATA").map_or_else(|| PathBuf::from("../shared/data"), PathBuf::from);
+    let folder =
+        std::env::var_os("ODDSWIRE_DATA").map_or_else(|| PathBuf::from("../shared/data"), PathBuf::from);
     let Ok(entries) = std::fs::read_dir(&folder) else {
-        println!("skipped: there are no recordings in {}; ODDSWIRE_DATA names another folder", folder.display());
+        println!(
+            "skipped: there are no recordings in {}; ODDSWIRE_DATA names another folder",
+            folder.display()
+        );
         return Vec::new();
     };
     let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
@@ -33,7 +37,9 @@ pub fn oracle_view(view: oddswire_model::View) -> OracleView {
 /// The first place where a market's JSON is not what the oracle says; what only the engine prints is passed over.
 pub fn disagreement(expected: &Value, mut found: Value) -> Option<String> {
     retain_keys(&mut found, expected);
-    if let (Some(found), Some(expected)) = (found["selections"].as_array_mut(), expected["selections"].as_array()) {
+    if let (Some(found), Some(expected)) =
+        (found["selections"].as_array_mut(), expected["selections"].as_array())
+    {
         for (found, expected) in found.iter_mut().zip(expected) {
             retain_keys(found, expected);
         }

@@ -211,7 +211,10 @@ async fn a_receiver_that_does_not_read_falls_behind_and_catches_up() {
     let paused = Instant::now();
     client.pause_reading(Duration::from_secs(4));
     for round in 0.. {
-        gateway.commit(vec![back("1.1", 7, (0..300).map(|step| (10_100 + step * 100, 501 + round)))]);
+        // About ten kilobytes a flush: the buffers of both systems hold some hundred.
+        let rungs =
+            |runner: u64| (0..300).map(move |step| (10_100 + step * 100, runner * 1_000_003 + round * 7_001));
+        gateway.commit((1..8).map(|runner| back("1.1", runner, rungs(runner))).collect());
         tokio::time::sleep(Duration::from_millis(10)).await;
         if paused.elapsed() > Duration::from_millis(2_800) {
             break;

@@ -14,6 +14,7 @@ use crate::{
     connection::ConnectionId,
     fanout::Fanout,
     group::{GroupId, Lane},
+    urgent::Moves,
 };
 
 /// A flush this much later than it was due is the server's fault, not the rate class's.
@@ -51,27 +52,41 @@ impl Fanout {
         }
         if due != 0 {
             let cause = if is_late { Conflation::ServerSlow } else { Conflation::Asked };
-            self.hand_out(now_ms, store, due, pieces, cause);
+            self.hand_out(now_ms, store, due, pieces, &Moves::new(), cause);
         }
     }
 
-    /// Flushes some markets at once, in every class that follows them; the rest of each class waits for its time.
-    pub(crate) fn flush_at_once(&mut self, now_ms: u64, store: &Store, markets: &[MarketNumber]) {
+    /// Flushes some markets of a class at once; the rest of it waits for its time.
+    pub(crate) fn flush_at_once(
+        &mut self,
+        now_ms: u64,
+        store: &Store,
+        markets: &[MarketNumber],
+        class: ClassIndex,
+    ) {
         let mut pieces = Pieces::default();
-        let mut touched = 0u32;
-        for class in 0..self.classes.len() {
-            for &market in markets {
-                if self.classes[class].baseline(market).is_some_and(|baseline| baseline.is_dirty) {
-                    self.classes[class].dirty.retain(|&dirty| dirty != market);
-                    self.encode_change(store, class, market, &mut pieces);
-                    touched |= 1 << class;
-                }
+        if self.encode_at_once(store, markets, class, &mut pieces) {
+            self.hand_out(now_ms, store, 1 << class, pieces, &Moves::new(), Conflation::Asked);
+        }
+    }
+
+    /// Encodes what changed in some markets of a class, whose time has not come; says whether there was anything.
+    pub(crate) fn encode_at_once(
+        &mut self,
+        store: &Store,
+        markets: &[MarketNumber],
+        class: ClassIndex,
+        pieces: &mut Pieces,
+    ) -> bool {
+        let mut is_touched = false;
+        for &market in markets {
+            if self.classes[class].baseline(market).is_some_and(|baseline| baseline.is_dirty) {
+                self.classes[class].dirty.retain(|&dirty| dirty != market);
+                self.encode_change(store, class, market, pieces);
+                is_touched = true;
             }
         }
-        if touched != 0 {
-            self.stats.urgent += 1;
-            self.hand_out(now_ms, store, touched, pieces, Conflation::Asked);
-        }
+        is_touched
     }
 
     /// Encodes a market's change in every view in use, and moves its baseline on.
@@ -105,10 +120,18 @@ impl Fanout {
         }
     }
 
-    /// Joins pieces to one frame per group and hands it to the members.
-    fn hand_out(&mut self, now_ms: u64, store: &Store, classes: u32, mut pieces: Pieces, cause: Conflation) {
+    /// Joins pieces, and the markets that have entered or left, to one frame per group and hands it to the members.
+    pub(crate) fn hand_out(
+        &mut self,
+        now_ms: u64,
+        store: &Store,
+        classes: u32,
+        mut pieces: Pieces,
+        moves: &Moves,
+        cause: Conflation,
+    ) {
         self.cache.clear();
-        if pieces.changed.is_empty() {
+        if pieces.changed.is_empty() && moves.is_empty() {
             return;
         }
         self.stats.flushes += 1;
@@ -116,20 +139,31 @@ impl Fanout {
         let mut ids: Vec<GroupId> = self.groups.keys().copied().collect();
         ids.sort_unstable();
         for id in ids {
+            let moved = moves.get(&id);
             let Some(group) = self.groups.get(&id) else { continue };
-            if group.classes_used() & classes == 0 {
+            if group.classes_used() & classes == 0 && moved.is_none() {
                 continue;
             }
             let mut body = FrameBuilder::new();
             let mut is_merged = false;
+            let entered = moved.map_or(&[][..], |moved| &moved.entered);
             for &(market, class, merged) in &pieces.changed {
                 let Some(&Lane { view, class: followed }) = group.lanes.get(&market) else { continue };
-                if followed != class {
+                if followed != class || entered.iter().any(|(entered, _)| *entered == market) {
                     continue;
                 }
                 if let Some(range) = pieces.ranges.get(&(class, market, view)) {
                     body.pieces(&pieces.bytes[range.clone()]);
                     is_merged |= merged;
+                }
+            }
+            if let Some(moved) = moved {
+                if !moved.left.is_empty() {
+                    body.removed(moved.left.clone());
+                }
+                for &(market, lane) in &moved.entered {
+                    let piece = self.snapshot_piece(market, lane);
+                    body.pieces(&piece);
                 }
             }
             if !body.is_empty() {
@@ -140,7 +174,7 @@ impl Fanout {
     }
 
     /// Sends a frame of a group's chain to the members that are live and ready; the others have fallen behind.
-    pub(crate) fn hand_to_group(
+    fn hand_to_group(
         &mut self,
         now_ms: u64,
         store: &Store,

@@ -76,7 +76,7 @@ impl Group {
     }
 
     /// A group of these interests, with the baselines it needs.
-    pub(crate) fn new(interests: Vec<Interest>, store: &Store, classes: &mut [Class]) -> Self {
+    pub(crate) fn new(id: GroupId, interests: Vec<Interest>, store: &Store, classes: &mut [Class]) -> Self {
         let markets: BTreeSet<MarketNumber> =
             interests.iter().flat_map(|i| &i.topics).flat_map(|topic| store.members(topic)).collect();
         let mut lanes = BTreeMap::new();
@@ -87,7 +87,10 @@ impl Group {
             }
         }
         let revision = store.revision();
-        Self { interests, lanes, members: BTreeSet::new(), revision, sequence: 0, digested: None }
+        // Groups begin to count at places of their own (2^32 over the golden ratio apart), so that a frame of the group
+        // that a receiver has left does not pass for the next one of the group it has joined.
+        let sequence = id.wrapping_mul(0x9e37_79b9);
+        Self { interests, lanes, members: BTreeSet::new(), revision, sequence, digested: None }
     }
 
     /// The revision from which its members may resume: all baselines it uses have reached it.

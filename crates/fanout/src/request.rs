@@ -28,8 +28,10 @@ impl Fanout {
         match connection.session.handle(now_ms, message) {
             Ok(None) => {}
             Ok(Some(Request::Hello { .. })) => self.hello(store, id),
-            Ok(Some(Request::Subscribe(subscribe))) => self.subscribe(store, id, subscribe),
-            Ok(Some(Request::Unsubscribe { subscription })) => self.unsubscribe(store, id, subscription),
+            Ok(Some(Request::Subscribe(subscribe))) => self.subscribe(now_ms, store, id, subscribe),
+            Ok(Some(Request::Unsubscribe { subscription })) => {
+                self.unsubscribe(now_ms, store, id, subscription);
+            }
             Ok(Some(Request::Resync { markets, since, .. })) => {
                 self.stats.resyncs += 1;
                 if !connection.resync_limit.take(now_ms) {
@@ -105,7 +107,7 @@ impl Fanout {
         connection.control.push_back(frame);
     }
 
-    fn subscribe(&mut self, store: &Store, id: ConnectionId, subscribe: Subscribe) {
+    fn subscribe(&mut self, now_ms: u64, store: &Store, id: ConnectionId, subscribe: Subscribe) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let Subscribe { subscription, topics, view, rate_ms, cursor } = subscribe;
         if connection.subscriptions.len() >= SUBSCRIPTIONS_MAX
@@ -139,10 +141,10 @@ impl Fanout {
             ended: false,
         });
         self.answer(id, frame.finish());
-        self.regroup(store, id, resumed.map(|revision| (revision, interest)));
+        self.regroup(now_ms, store, id, resumed.map(|revision| (revision, interest)));
     }
 
-    fn unsubscribe(&mut self, store: &Store, id: ConnectionId, subscription: u32) {
+    fn unsubscribe(&mut self, now_ms: u64, store: &Store, id: ConnectionId, subscription: u32) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         if connection.subscriptions.remove(&subscription).is_none() {
             let message = format!("there is no subscription {subscription}");
@@ -152,13 +154,19 @@ impl Fanout {
         let mut frame = FrameBuilder::new();
         frame.subscribed(proto::Subscribed { subscription, ended: true, ..Default::default() });
         self.answer(id, frame.finish());
-        self.regroup(store, id, None);
+        self.regroup(now_ms, store, id, None);
     }
 
     /// Moves a connection to the group of its subscriptions and works out what it needs there.
     ///
     /// `resumed`: the markets of this interest are held as of this revision.
-    fn regroup(&mut self, store: &Store, id: ConnectionId, resumed: Option<(Revision, Interest)>) {
+    fn regroup(
+        &mut self,
+        now_ms: u64,
+        store: &Store,
+        id: ConnectionId,
+        resumed: Option<(Revision, Interest)>,
+    ) {
         let Some(connection) = self.connections.get(&id).filter(|connection| !connection.is_closing) else {
             return;
         };
@@ -166,6 +174,11 @@ impl Fanout {
         let interests = connection.interests();
         // Joining before leaving keeps the baselines that both use.
         let new_id = self.join_group(store, id, interests);
+        if let Some(connection) = self.connections.get_mut(&id) {
+            // It belongs to neither group until it has been told where it stands.
+            connection.is_live = false;
+        }
+        self.bring_forward(now_ms, store, id, old_id, new_id);
         let (Some(new), Some(connection)) = (self.groups.get(&new_id), self.connections.get_mut(&id)) else {
             return;
         };
@@ -194,10 +207,30 @@ impl Fanout {
         }
         // A class that the connection has not followed so far may stand earlier than the ones it has.
         connection.cursor = connection.cursor.min(reached);
-        connection.is_live = false;
         connection.group = new_id;
         if old_id != new_id {
             self.leave_group(id, old_id);
+        }
+    }
+
+    /// A connection moves between groups: markets that the new one follows in another class must not be older there
+    /// than what the connection has seen, so they are flushed ahead of their time.
+    fn bring_forward(&mut self, now_ms: u64, store: &Store, id: ConnectionId, from: GroupId, to: GroupId) {
+        let (Some(from), Some(to)) = (self.groups.get(&from), self.groups.get(&to)) else { return };
+        let Some(connection) = self.connections.get(&id) else { return };
+        let mut behind = vec![Vec::new(); self.classes.len()];
+        for (&market, lane) in &to.lanes {
+            let is_other = match from.lanes.get(&market) {
+                Some(held) => held.class != lane.class,
+                // It left with an earlier request, and the connection has not been told yet.
+                None => connection.removed.contains(&market),
+            };
+            if is_other && self.classes[lane.class].baseline(market).is_some_and(|held| held.is_dirty) {
+                behind[lane.class].push(market);
+            }
+        }
+        for (class, markets) in behind.into_iter().enumerate().filter(|(_, markets)| !markets.is_empty()) {
+            self.flush_at_once(now_ms, store, &markets, class);
         }
     }
 
@@ -207,7 +240,7 @@ impl Fanout {
             None => {
                 let group_id = self.next_group;
                 self.next_group += 1;
-                let group = Group::new(interests.clone(), store, &mut self.classes);
+                let group = Group::new(group_id, interests.clone(), store, &mut self.classes);
                 self.groups.insert(group_id, group);
                 self.group_ids.insert(interests, group_id);
                 group_id

@@ -63,7 +63,10 @@ fn cut_and_resume(name: &str, commits: &[Commit], view: View) {
             assert!(resume_cells <= changed, "no cell that did not change: {resume_cells} of {changed}");
         }
         // Whatever was missed, the answer is bounded by the state: a clear and the rungs, instead of each removal.
-        assert!(resume_bytes <= snapshot_bytes + snapshot_bytes / 10 + 100, "{resume_bytes} of {snapshot_bytes} B");
+        assert!(
+            resume_bytes <= snapshot_bytes + snapshot_bytes / 10 + 100,
+            "{resume_bytes} of {snapshot_bytes} B"
+        );
     }
 }
 

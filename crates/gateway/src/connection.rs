@@ -13,7 +13,7 @@ use tokio::{
 use tracing::debug;
 
 use crate::{
-    request::{Command, GatewayRequest},
+    request::{Command, DisconnectCause, GatewayRequest},
     websocket::{self, CloseCode, Event, Reader, ReaderError},
 };
 
@@ -57,8 +57,15 @@ pub(crate) async fn run(
     if let Err(error) = &ended {
         debug!(%peer, ?id, %error, "connection ended");
     }
+    let cause = match ended {
+        Ok(()) | Err(End::Commanded | End::Stopped) => DisconnectCause::Server,
+        Err(End::Closed) => DisconnectCause::Closed,
+        Err(End::Io(_)) => DisconnectCause::Gone,
+        Err(End::Protocol(_)) => DisconnectCause::Protocol,
+        Err(End::ControlFlood) => DisconnectCause::ControlFlood,
+    };
+    let _ = requests.send(GatewayRequest::Disconnect { connection: id, cause }).await;
     connection.finish().await;
-    let _ = requests.send(GatewayRequest::Disconnect { connection: id }).await;
 }
 
 /// Why a connection ended.

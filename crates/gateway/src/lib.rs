@@ -28,5 +28,5 @@ mod request;
 mod serve;
 pub mod websocket;
 
-pub use request::{Command, GatewayRequest, MarketLine, MarketList};
+pub use request::{Command, DisconnectCause, GatewayRequest, MarketLine, MarketList};
 pub use serve::{GatewayConfig, REQUEST_HEAD_BYTES_MAX, REQUEST_HEAD_TIMEOUT, REQUEST_HEADERS_MAX, serve};

@@ -32,6 +32,8 @@ pub enum GatewayRequest {
     Disconnect {
         /// Which one.
         connection: ConnectionId,
+        /// Why, to be counted.
+        cause: DisconnectCause,
     },
     /// List the markets.
     Markets {
@@ -45,6 +47,26 @@ pub enum GatewayRequest {
         /// A copy of it, so that it is rendered elsewhere.
         reply: oneshot::Sender<Option<(Epoch, Box<Market>)>>,
     },
+}
+
+/// Why a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum DisconnectCause {
+    /// The peer closed it.
+    Closed,
+    /// The peer is gone without a word.
+    Gone,
+    /// The peer broke the rules of WebSocket.
+    Protocol,
+    /// The peer sent too many pings and pongs.
+    ControlFlood,
+    /// The server ended it.
+    Server,
+}
+
+impl DisconnectCause {
+    /// All causes, in order.
+    pub const ALL: [Self; 5] = [Self::Closed, Self::Gone, Self::Protocol, Self::ControlFlood, Self::Server];
 }
 
 /// The markets of a feed at a moment.

@@ -385,15 +385,18 @@ impl Market {
 
     fn note_status_edge(&mut self, revision: Revision) {
         let edge = StatusEdge { revision, status: self.status() };
-        match self.status_edges.back_mut() {
-            Some(last) if last.revision == revision => *last = edge,
-            _ => {
-                if self.status_edges.len() == STATUS_EDGES_KEPT {
-                    self.status_edges.pop_front();
-                }
-                self.status_edges.push_back(edge);
-            }
+        if self.status_edges.back().is_some_and(|last| last.revision == revision) {
+            self.status_edges.pop_back();
         }
+        // What a commit sets and takes back again was never seen by anybody. A market begins suspended.
+        let before = self.status_edges.back().map_or(MarketStatus::Suspended, |last| last.status);
+        if edge.status == before {
+            return;
+        }
+        if self.status_edges.len() == STATUS_EDGES_KEPT {
+            self.status_edges.pop_front();
+        }
+        self.status_edges.push_back(edge);
     }
 }
 

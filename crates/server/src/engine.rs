@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use oddswire_fanout::{ConnectionId, Fanout, FanoutConfig, FanoutStats, Output};
-use oddswire_gateway::{Command, GatewayRequest, MarketLine, MarketList, websocket};
+use oddswire_gateway::{Command, DisconnectCause, GatewayRequest, MarketLine, MarketList, websocket};
 use oddswire_ingest::{Accepted, Announced, IngestRequest};
 use oddswire_model::{AttributeValue, Commit, Epoch, Market, Revision, name};
 use oddswire_store::{Published, Refusal, Store};
@@ -87,6 +87,8 @@ pub struct Report {
     pub groups: usize,
     /// The fan-out's counters.
     pub fanout: FanoutStats,
+    /// Connections that have ended, by cause, in the order of [`DisconnectCause::ALL`].
+    pub disconnects: [u64; DisconnectCause::ALL.len()],
 }
 
 /// The ways in.
@@ -109,6 +111,7 @@ pub struct Engine {
     connections: Connections,
     producers: Producers,
     horizon: Horizon,
+    disconnects: [u64; DisconnectCause::ALL.len()],
 }
 
 impl Engine {
@@ -123,6 +126,7 @@ impl Engine {
             connections: Connections::default(),
             producers: Producers::default(),
             horizon: Horizon::new(config.resume_horizon, config.settled_retention),
+            disconnects: Default::default(),
             config,
         }
     }
@@ -271,6 +275,7 @@ impl Engine {
                     behind: self.fanout.behind(),
                     groups: self.fanout.groups(),
                     fanout: self.fanout.stats(),
+                    disconnects: self.disconnects,
                 });
             }
             LocalRequest::Drain { spread_ms } => {
@@ -294,7 +299,10 @@ impl Engine {
                 self.fanout.handle_message(now_ms, &self.store, connection, message);
             }
             GatewayRequest::Ready { connection } => self.fanout.ready(&self.store, connection),
-            GatewayRequest::Disconnect { connection } => self.drop_connection(connection),
+            GatewayRequest::Disconnect { connection, cause } => {
+                self.disconnects[cause as usize] += 1;
+                self.drop_connection(connection);
+            }
             GatewayRequest::Markets { reply } => {
                 let markets = self.store.markets().map(line).collect();
                 let _ = reply.send(MarketList {

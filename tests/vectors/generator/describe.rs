@@ -1,7 +1,9 @@
 //! Markets, changes and messages as JSON for people, in the raw units of the wire.
 
 use oddswire_delta::{Base, MarketDelta};
-use oddswire_model::{AttributeValue, CellChange, FieldKind, Market, SelectionKey, SelectionNumber, View};
+use oddswire_model::{
+    AttributeValue, CellChange, FieldKind, Market, Selection, SelectionKey, SelectionNumber, View,
+};
 use oddswire_wire::proto::{self, client_message::Message};
 use serde_json::{Map, Value, json};
 
@@ -19,7 +21,7 @@ pub(crate) fn market(market: &Market) -> Value {
         "id": market.id().as_str(),
         "revision": market.revision().0,
         "published_ms": market.published_ms(),
-        "selections": selections(market.selections().iter().map(|selection| selection.key())),
+        "selections": selections(market.selections().iter().map(Selection::key)),
         "attributes": attributes,
         "cells": market.cells(View::FULL).iter().map(cell).collect::<Vec<_>>(),
     })

@@ -170,6 +170,10 @@ fn piece_error(
         Ok(change) => change,
         Err(error) => return Some(name_of(error)),
     };
+    if kind == PieceKind::CatchUp && held.as_ref().is_some_and(|held| change.revision < held.revision()) {
+        // What it says is held already.
+        return None;
+    }
     let applied = match (kind, held) {
         (PieceKind::Snapshot, _) => start(&change).map(|_| ()),
         (_, Some(mut held)) => apply(&mut held, &change),

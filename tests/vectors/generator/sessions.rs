@@ -38,8 +38,7 @@ pub(crate) fn cases() -> Vec<Case> {
         position(&mut frame, 12, SEQUENCE + 2, 0);
         frame
     };
-    let mut cases = Vec::new();
-
+    let mut cases = Vec::with_capacity(16);
     cases.push(
         new("gap", "A frame is lost: the next one does not follow. Everything since the cursor is asked for once; frames before the catch-up are passed over.", &["FRAME-4", "SYNC-2", "CUR-3"])
             .hold(&[&held])
@@ -81,15 +80,32 @@ pub(crate) fn cases() -> Vec<Case> {
         .receive("a catch-up since 11", caught_up(11))
         .case_lost(),
     );
+
     cases.push(
         new(
-            "answer-lost",
-            "A heartbeat comes where the catch-up behind a subscribe's answer must stand.",
-            &["SUB-3"],
+            "gap-while-subscribing",
+            "A gap while a subscribe is unanswered: the view of a catch-up would be unknown, so the connection is given up.",
+            &["SYNC-2"],
         )
-        .begin(HELD, 1, Resume::Unspecified)
-        .receive("heartbeat", heartbeat(HELD, SEQUENCE))
+        .hold(&[&held])
+        .step_with(
+            "subscribe",
+            json!({ "subscription": 2, "topics": ["market/1.24"], "view": "full", "rate_ms": 0 }),
+        )
+        .receive("the frame after the lost one", next(1, SEQUENCE + 2, &second_piece))
         .case_lost(),
+    );
+    cases.push(
+        new(
+            "leavers",
+            "The connection ends before an unsubscribe is answered: which markets left is not known, so all go.",
+            &["RES-4"],
+        )
+        .hold(&[&held])
+        .step_with("unsubscribe", json!({ "subscription": 1 }))
+        .step("disconnect")
+        .step("connect")
+        .case_ending_with(&[]),
     );
 
     let mut ahead = FrameBuilder::new();

@@ -14,8 +14,8 @@ use super::{
 pub const FRAME_BYTES_MAX: usize = MESSAGE_BYTES_MAX;
 /// Longest message: what the wire format allows a client, whose longest word is a subscribe to 32 topics.
 pub const MESSAGE_BYTES_MAX: usize = oddswire_wire::limits::CLIENT_MESSAGE_BYTES_MAX;
-/// Most frames of one message. No browser cuts a message of 4 KiB; eight leave room for a proxy that does, and without
-/// a limit a client could send frames for ever that never become a message.
+/// Most frames of one message. A message of 4 KiB need not be cut at all; eight leave room for a client or a proxy that
+/// cuts it anyway, and without a limit a client could send frames for ever that never become a message.
 pub const FRAGMENTS_MAX: u32 = 8;
 
 /// How much a client may send at once.

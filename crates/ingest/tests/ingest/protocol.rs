@@ -46,7 +46,12 @@ async fn end(mut inbound: Streaming<PublishResponse>) -> (u64, Status) {
 async fn the_first_message_must_be_a_good_hello() {
     let server = Server::start().await;
     let named = |producer: &str, interval_ms| {
-        Some(Message::Hello(proto::Hello { producer: producer.into(), producer_epoch: 1, interval_ms, recorded: false }))
+        Some(Message::Hello(proto::Hello {
+            producer: producer.into(),
+            producer_epoch: 1,
+            interval_ms,
+            recorded: false,
+        }))
     };
     let bad = [
         (None, "the first message of a stream must be a hello"),

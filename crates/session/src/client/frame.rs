@@ -34,6 +34,9 @@ pub enum ClientError {
     /// A frame came while there was no connection; a mistake in the caller's code.
     #[error("a frame came while disconnected")]
     NotConnected,
+    /// Frames were lost while subscriptions changed, so this connection cannot bring what is held up to date.
+    #[error("frames were lost while subscriptions changed; connect again")]
+    Lost,
 }
 
 impl ClientSession {
@@ -76,20 +79,21 @@ impl ClientSession {
                 message: error.message.clone(),
                 subscription: error.subscription,
             });
-            // A refused subscription must not keep the others from being complete.
-            self.subscriptions.remove(&error.subscription);
-            let is_unsubscribe = error.code() == ErrorCode::UnknownSubscription;
-            self.unsubscribing = self.unsubscribing.saturating_sub(u32::from(is_unsubscribe));
+            self.refused(error);
+        }
+        if let Some(drain) = frame.drain {
+            self.events.push_back(Event::Drain { reconnect_after_ms: drain.reconnect_after_ms });
         }
         if self.connection != Connection::Established {
-            return if frame.error.is_some() { Ok(()) } else { Err(ClientError::NotWelcomed) };
+            // A gateway that is going away says so to those it has not greeted yet, too.
+            let is_known = frame.error.is_some() || frame.drain.is_some();
+            return if is_known { Ok(()) } else { Err(ClientError::NotWelcomed) };
         }
         if let Some(subscribed) = frame.subscribed {
             self.subscribed(&subscribed);
         }
         if !self.follows(&frame) {
-            self.lost();
-            return Ok(());
+            return self.lost(frame.position.is_some());
         }
         for &number in &frame.removed {
             self.remove(MarketNumber(number));
@@ -126,10 +130,20 @@ impl ClientSession {
             self.check_digest(digest);
         }
         self.send_resyncs();
-        if let Some(drain) = frame.drain {
-            self.events.push_back(Event::Drain { reconnect_after_ms: drain.reconnect_after_ms });
-        }
         Ok(())
+    }
+
+    /// A request was refused. A refused subscription must not keep the others from being complete; but the number may
+    /// have been used again since, and then the later request is not answered yet.
+    fn refused(&mut self, error: &proto::Error) {
+        if error.code() == ErrorCode::UnknownSubscription {
+            self.unsubscribing = self.unsubscribing.saturating_sub(1);
+        } else if let Some(subscription) = self.subscriptions.get_mut(&error.subscription) {
+            subscription.unanswered = subscription.unanswered.saturating_sub(1);
+            if subscription.unanswered == 0 {
+                self.subscriptions.remove(&error.subscription);
+            }
+        }
     }
 
     /// Whether the gateway has answered every subscribe of this connection.
@@ -160,10 +174,16 @@ impl ClientSession {
     }
 
     /// Frames were lost: what is held is right as of the cursor, so everything since then is asked for.
-    fn lost(&mut self) {
+    ///
+    /// Where the gateway may follow the markets in other lanes than this session knows of, a catch-up would be in a
+    /// view that is not the one held: then only a new connection helps, on which every subscription is named again.
+    fn lost(&mut self, is_catch_up: bool) -> Result<(), ClientError> {
+        if is_catch_up || !self.is_answered() || self.holds_leavers {
+            return Err(ClientError::Lost);
+        }
         if self.position.take().is_none() {
             // Asked for already, or not told yet where the session stands.
-            return;
+            return Ok(());
         }
         self.stats.gaps += 1;
         for mirror in self.mirrors.values_mut() {
@@ -175,6 +195,7 @@ impl ClientSession {
             reason: ResyncReason::Gap.into(),
             since: Some(self.complete.map_or(0, |held| held.0)),
         }));
+        Ok(())
     }
 
     fn welcomed(&mut self, welcome: &proto::Welcome) {
@@ -265,7 +286,13 @@ impl ClientSession {
         let definition = frame.definitions.iter().find(|definition| definition.market == number.0);
         let revision = self.position.map_or(Revision(0), |(revision, _)| revision);
         let since = Revision(frame.position.map_or(0, |position| position.since));
-        piece::decode(kind, bytes, definition, held.map(|mirror| &mirror.market), revision, since).map(Some)
+        let change =
+            piece::decode(kind, bytes, definition, held.map(|mirror| &mirror.market), revision, since)?;
+        // The cursor may be older than what is held of this market, where another one's rate is slower: what the
+        // catch-up says is held already.
+        let is_held = kind == PieceKind::CatchUp
+            && held.is_some_and(|mirror| change.revision < mirror.market.revision());
+        Ok(Some(change).filter(|_| !is_held))
     }
 
     fn apply_change(&mut self, change: MarketDelta, conflated: Conflation, are_edges_told: bool) {
@@ -385,7 +412,13 @@ impl ClientSession {
 
     fn check_digest(&mut self, digest: &proto::MarketDigest) {
         let number = MarketNumber(digest.market);
-        let Some(mirror) = self.mirrors.get(&number).filter(|mirror| !mirror.awaits_snapshot) else { return };
+        let Some(mirror) = self.mirrors.get(&number) else {
+            // The gateway follows it for this session, so the frame that brought it was lost.
+            return self.piece_failed(number, PieceError::UnknownMarket);
+        };
+        if mirror.awaits_snapshot {
+            return;
+        }
         self.stats.digests_checked += 1;
         if mirror.market.digest(View::FULL) != Digest::from_u64(digest.digest) {
             self.stats.digest_mismatches += 1;

@@ -5,7 +5,7 @@ use oddswire_model::{
     CellChange, CellKey, Field, FieldKind, MAX_SELECTIONS, Price, PriceLadder, SelectionNumber,
 };
 
-use super::{CLEARED_BIT, Coding, MARKET_BITS, Reference, SELECTION_BITS, coding};
+use super::{AMOUNT_END, CLEARED_BIT, Coding, MARKET_BITS, Reference, SELECTION_BITS, coding, index};
 use crate::{
     piece::PieceError,
     varint::{Reader, unzigzag},
@@ -116,7 +116,7 @@ impl Group<'_> {
                 let from = u32::try_from(held)
                     .ok()
                     .filter(|&held| held != 0)
-                    .and_then(|held| self.prices.index(Price(held)));
+                    .and_then(|held| index(self.prices, Price(held)));
                 let price = self.price(i64::from(from.unwrap_or(0)), unzigzag(code >> 1))?;
                 Ok(u64::from(price.0))
             }
@@ -151,7 +151,7 @@ impl Group<'_> {
                     0 => reader.read()?,
                     held => sum(held, reader.read_signed()?)?,
                 };
-                if value == 0 {
+                if value == 0 || value >= AMOUNT_END {
                     return Err(PieceError::Amount);
                 }
                 value
@@ -171,5 +171,5 @@ impl Group<'_> {
 }
 
 fn sum(held: u64, difference: i64) -> Result<u64, PieceError> {
-    held.checked_add_signed(difference).filter(|&value| value < 1 << 53).ok_or(PieceError::Amount)
+    held.checked_add_signed(difference).filter(|&value| value < AMOUNT_END).ok_or(PieceError::Amount)
 }

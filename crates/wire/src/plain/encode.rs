@@ -3,7 +3,7 @@
 use oddswire_delta::MarketDelta;
 use oddswire_model::{CellChange, Field, FieldKind, Price, PriceLadder, SelectionNumber};
 
-use super::{CLEARED_BIT, Coding, MARKET_BITS, Reference, SELECTION_BITS, coding};
+use super::{CLEARED_BIT, Coding, MARKET_BITS, Reference, SELECTION_BITS, coding, index};
 use crate::varint::{write, write_signed, zigzag};
 
 /// Appends the groups of a change whose cells are in canonical order.
@@ -90,12 +90,11 @@ impl Group<'_> {
             Coding::Code => write(out, value),
             Coding::Amount => write_signed(out, difference(value, held)),
             Coding::Price => {
-                let index = |value: u64| {
-                    Some(self.prices.index(Price(u32::try_from(value).ok()?))?).filter(|_| value != 0)
-                };
-                match index(value) {
+                let index_of =
+                    |value: u64| index(self.prices, Price(u32::try_from(value).ok()?)).filter(|_| value != 0);
+                match index_of(value) {
                     Some(to) => {
-                        let from = index(held).unwrap_or(0);
+                        let from = index_of(held).unwrap_or(0);
                         write(out, zigzag(i64::from(to) - i64::from(from)) << 1);
                     }
                     None => write(out, value << 1 | 1),
@@ -110,7 +109,7 @@ impl Group<'_> {
         for (at, cell) in cells.iter().enumerate() {
             let more = at + 1 < cells.len();
             let flags = u64::from(cell.value == 0) << 1 | u64::from(more);
-            match self.prices.index(cell.key.price) {
+            match index(self.prices, cell.key.price) {
                 Some(to) => {
                     let step = if field.is_highest_first() {
                         i64::from(from) - i64::from(to)

@@ -38,6 +38,14 @@ const CLEARED_BIT: u32 = SELECTION_BITS.len() as u32;
 const MARKET_BITS: [Field; 5] =
     [Field::MarketTradedVolume, Field::Status, Field::InPlay, Field::Held, Field::PriceLadder];
 
+/// Amounts are below this, so that every receiver's number type holds them exactly.
+const AMOUNT_END: u64 = 1 << 53;
+
+/// Index of a price on the ladder. "Infinite" stands on none, although its number is a multiple of some steps.
+fn index(prices: PriceLadder, price: Price) -> Option<u32> {
+    prices.index(price).filter(|_| price != Price::INFINITE)
+}
+
 /// How the value of a one-value field is coded.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Coding {
@@ -106,11 +114,11 @@ impl<'a> Reference<'a> {
     fn first_index(self, selection: SelectionNumber, field: Field, prices: PriceLadder) -> u32 {
         let best = || {
             let (ladder, _) = self.ladder(selection, field)?;
-            prices.index(ladder.best()?.price)
+            index(prices, ladder.best()?.price)
         };
         let last_traded = || {
             let price = Price(u32::try_from(self.value(selection, Field::LastTraded)).ok()?);
-            price.is_some().then(|| prices.index(price)).flatten()
+            price.is_some().then(|| index(prices, price)).flatten()
         };
         let index =
             if field == Field::Traded { last_traded().or_else(best) } else { best().or_else(last_traded) };

@@ -13,6 +13,8 @@ const TIME_STEP_MS: u64 = 10;
 const WINDOW: Duration = Duration::from_secs(10);
 /// Most samples kept; at full speed the window is shorter.
 const SAMPLES_MAX: usize = 20_000;
+/// The client's rate: commits further apart than this are not joined while it listens.
+const JOINED_WITHIN: Duration = Duration::from_millis(super::RATE_MS as u64);
 /// Commits of one market that wait to be seen; more means that the client is away.
 const PENDING_MAX: usize = 1_024;
 
@@ -46,16 +48,17 @@ impl Lag {
         pending.push_back((published_ms / TIME_STEP_MS, now));
     }
 
-    /// A change was applied. When it is not conflated it stands for one commit, and commits before it changed nothing;
-    /// otherwise it stands for all that wait.
+    /// A change was applied. When it is conflated it stands for the commits of one interval of the client's rate,
+    /// otherwise for one. Commits before them changed nothing, or were undone within an interval of their own: there
+    /// was nothing to send, so there is nothing to measure.
     pub(super) fn applied(&mut self, market: &MarketId, published_ms: u64, is_conflated: bool, now: Instant) {
         let Some(pending) = self.pending.get_mut(market) else { return };
         let reached = published_ms / TIME_STEP_MS;
-        while let Some(&(step, sent)) = pending.front().filter(|&&(step, _)| step <= reached) {
-            pending.pop_front();
-            if step == reached || is_conflated {
-                let l = now.saturating_duration_since(sent);
-                if l.as_millis() > 250 { eprintln!("LATE {market} {}ms step {step} reached {reached} conflated {is_conflated} left {}", l.as_millis(), pending.len()); }
+        let passed = pending.iter().take_while(|&&(step, _)| step <= reached).count();
+        let Some(&(_, newest)) = passed.checked_sub(1).and_then(|last| pending.get(last)) else { return };
+        for (step, sent) in pending.drain(..passed) {
+            let is_joined = is_conflated && newest.saturating_duration_since(sent) <= JOINED_WITHIN;
+            if step == reached || is_joined {
                 if self.samples.len() == SAMPLES_MAX {
                     self.samples.pop_front();
                 }
@@ -101,6 +104,10 @@ mod tests {
         lag.applied(&market, 3_010, true, start + ms(200));
         let expected = Percentiles { p50: ms(80), p99: ms(100) };
         assert_eq!(lag.percentiles(start + ms(200)), Some(expected));
+        lag.sent(&market, 4_000, start + ms(300));
+        lag.sent(&market, 5_000, start + ms(900));
+        lag.applied(&market, 5_000, true, start + ms(910));
+        assert_eq!(lag.percentiles(start + ms(910)), Some(expected), "what was undone is not late");
         assert_eq!(lag.percentiles(start + ms(20_000)), None, "old samples leave");
     }
 }

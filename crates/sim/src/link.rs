@@ -1,0 +1,79 @@
+//! Links: a connection as the two ends and the line between them.
+
+use bytes::Bytes;
+use oddswire_fanout::ConnectionId;
+
+use crate::random::Random;
+
+/// Names a link for as long as the simulation lasts.
+pub(crate) type LinkNumber = u64;
+
+/// One connection between a client and a gateway.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) client: usize,
+    /// Which life of the gateway it belongs to.
+    pub(crate) gateway_life: u64,
+    /// The gateway's end, while it has one.
+    pub(crate) gateway_end: Option<ConnectionId>,
+    /// The client's end is there.
+    pub(crate) client_end: bool,
+    /// The gateway's socket has not taken everything yet.
+    pub(crate) is_busy: bool,
+    /// The client reads nothing until then.
+    pub(crate) stalled_until_ms: u64,
+    /// When the line is free for the next byte.
+    line_free_ms: u64,
+    /// A frame cannot arrive before the one ahead of it.
+    last_down_ms: u64,
+    last_up_ms: u64,
+    latency_ms: u64,
+    bytes_per_ms: u64,
+}
+
+impl Link {
+    pub(crate) fn new(client: usize, gateway_life: u64, random: &mut Random) -> Self {
+        Self {
+            client,
+            gateway_life,
+            gateway_end: None,
+            client_end: true,
+            is_busy: false,
+            stalled_until_ms: 0,
+            line_free_ms: 0,
+            last_down_ms: 0,
+            last_up_ms: 0,
+            latency_ms: *random.pick(&[1, 5, 20, 60, 200]),
+            bytes_per_ms: *random.pick(&[4, 32, 500, 10_000]),
+        }
+    }
+
+    pub(crate) fn latency_ms(&self) -> u64 {
+        self.latency_ms
+    }
+
+    /// When the socket has taken these frames.
+    pub(crate) fn push(&mut self, now_ms: u64, frames: &[Bytes]) -> u64 {
+        let bytes: usize = frames.iter().map(Bytes::len).sum();
+        let begins_ms = now_ms.max(self.line_free_ms).max(self.stalled_until_ms);
+        self.line_free_ms = begins_ms + bytes as u64 / self.bytes_per_ms;
+        self.is_busy = true;
+        self.line_free_ms
+    }
+
+    /// When a frame that left at a time arrives. One that is overtaken does not hold the others up.
+    pub(crate) fn arrival(&mut self, left_ms: u64, extra_ms: u64, is_overtaken: bool) -> u64 {
+        let at_ms = (left_ms + self.latency_ms + extra_ms).max(self.last_down_ms);
+        if is_overtaken {
+            return at_ms + self.latency_ms + 50;
+        }
+        self.last_down_ms = at_ms;
+        at_ms
+    }
+
+    /// When a client's message arrives that it sends now.
+    pub(crate) fn upload(&mut self, now_ms: u64, extra_ms: u64) -> u64 {
+        self.last_up_ms = (now_ms + self.latency_ms + extra_ms).max(self.last_up_ms);
+        self.last_up_ms
+    }
+}
