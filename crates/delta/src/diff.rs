@@ -14,6 +14,7 @@ pub fn diff(baseline: &Market, target: &Market, view: View, out: &mut MarketDelt
     let since = baseline.revision();
     out.reset(target.number(), Base::At(since), target.revision(), target.published_ms());
     definition_since(target, since, out);
+    purged_attributes(baseline, target, since, out);
     for field in Field::MARKET {
         let value = target.value(field);
         if view.shows(field) && value != baseline.value(field) {
@@ -124,6 +125,28 @@ fn definition_since(target: &Market, since: Revision, out: &mut MarketDelta) {
     for (at, selection) in target.selections().iter().enumerate() {
         if selection.revision() > since {
             attributes(SelectionNumber(at as u16), selection.attributes());
+        }
+    }
+}
+
+/// Attributes that the baseline has and the target has not even a tombstone of: the horizon has passed since they went.
+fn purged_attributes(baseline: &Market, target: &Market, since: Revision, out: &mut MarketDelta) {
+    let mut gone = |owner, before: &Attributes, after: &Attributes| {
+        if after.revision() > since {
+            let purged = before.iter().filter(|(name, _)| {
+                after.entries().binary_search_by(|attribute| attribute.name.cmp(name)).is_err()
+            });
+            out.attributes.extend(purged.map(|(name, _)| AttributeChange {
+                owner,
+                name: name.clone(),
+                value: None,
+            }));
+        }
+    };
+    gone(SelectionNumber::MARKET, baseline.attributes(), target.attributes());
+    for (at, (before, after)) in baseline.selections().iter().zip(target.selections()).enumerate() {
+        if after.revision() > since {
+            gone(SelectionNumber(at as u16), before.attributes(), after.attributes());
         }
     }
 }

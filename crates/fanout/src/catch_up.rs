@@ -9,7 +9,7 @@ use oddswire_store::Store;
 use oddswire_wire::{
     FrameBuilder,
     limits::{FRAME_BYTES_MAX, FRAME_BYTES_TARGET},
-    proto::{self, Conflation},
+    proto::{self, Conflation, ErrorCode},
 };
 use rustc_hash::FxHashMap;
 
@@ -46,6 +46,11 @@ impl Fanout {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         if !connection.is_ready || connection.is_closing {
             return;
+        }
+        if !connection.is_live && connection.holds_cursor && connection.cursor < store.horizon() {
+            // What has gone since then is not known any more. A new connection begins with snapshots and drops the rest.
+            let reason = "what you hold is older than the resume horizon; connect again".to_owned();
+            return self.close(id, ErrorCode::SlowReceiver, reason);
         }
         let mut frames: Vec<Bytes> = connection.control.drain(..).collect();
         if connection.is_live {
@@ -96,7 +101,12 @@ impl Fanout {
         let reached = group.cursor(store, &self.classes);
         let since = if connection.holds_cursor { cursor.0 } else { 0 };
         let mut head = FrameBuilder::new();
-        head.position(proto::Position { revision: group.revision.0, sequence: group.sequence, since });
+        head.position(proto::Position {
+            revision: group.revision.0,
+            sequence: group.sequence,
+            since,
+            time: group.time,
+        });
         head.cursor(reached);
         if connection.behind_since_ms.is_some() && !parts.is_empty() {
             head.conflated(Conflation::ReceiverSlow);

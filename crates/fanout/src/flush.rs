@@ -6,7 +6,7 @@ use bytes::Bytes;
 use oddswire_delta::diff;
 use oddswire_model::{MarketNumber, View};
 use oddswire_store::Store;
-use oddswire_wire::{FrameBuilder, limits::FRAME_BYTES_MAX, proto::Conflation};
+use oddswire_wire::{FrameBuilder, limits::FRAME_BYTES_MAX, piece::TIME_STEP_MS, proto::Conflation};
 use rustc_hash::FxHashMap;
 
 use crate::{
@@ -33,6 +33,7 @@ impl Fanout {
     /// Flushes every class that is due.
     pub(crate) fn flush(&mut self, now_ms: u64, store: &Store) {
         let mut pieces = Pieces::default();
+        self.encoder.set_frame_time(store.published_ms());
         let mut due = 0u32;
         let mut is_late = false;
         for class in 0..self.classes.len() {
@@ -65,6 +66,7 @@ impl Fanout {
         class: ClassIndex,
     ) {
         let mut pieces = Pieces::default();
+        self.encoder.set_frame_time(store.published_ms());
         if self.encode_at_once(store, markets, class, &mut pieces) {
             self.hand_out(now_ms, store, 1 << class, pieces, &Moves::new(), Conflation::Asked);
         }
@@ -188,11 +190,15 @@ impl Fanout {
         group.revision = revision;
         group.sequence = group.sequence.wrapping_add(1);
         let sequence = group.sequence;
+        let time = store.published_ms() / TIME_STEP_MS;
+        let time_step = time - group.time;
+        group.time = time;
         let members: Vec<ConnectionId> = group.members.iter().copied().collect();
         let cursor = self.groups[&id].cursor(store, &self.classes);
 
         let mut frame = FrameBuilder::new();
         frame.advance(step, sequence);
+        frame.time_step(time_step);
         if cursor != revision {
             frame.cursor(cursor);
         }

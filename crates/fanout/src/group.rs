@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use oddswire_model::{MarketNumber, Revision, Topic, View};
 use oddswire_store::Store;
+use oddswire_wire::piece::TIME_STEP_MS;
 
 use crate::{
     baseline::{Class, ClassIndex, RATES_MS},
@@ -54,6 +55,8 @@ pub(crate) struct Group {
     /// Revision and sequence of the last frame of the group; live members stand there.
     pub(crate) revision: Revision,
     pub(crate) sequence: u32,
+    /// The producers' clock in that frame, in steps of 10 ms.
+    pub(crate) time: u64,
     /// The market after which the next heartbeat's digests begin.
     pub(crate) digested: Option<MarketNumber>,
 }
@@ -90,7 +93,8 @@ impl Group {
         // Groups begin to count at places of their own (2^32 over the golden ratio apart), so that a frame of the group
         // that a receiver has left does not pass for the next one of the group it has joined.
         let sequence = id.wrapping_mul(0x9e37_79b9);
-        Self { interests, lanes, members: BTreeSet::new(), revision, sequence, digested: None }
+        let time = store.published_ms() / TIME_STEP_MS;
+        Self { interests, lanes, members: BTreeSet::new(), revision, sequence, time, digested: None }
     }
 
     /// The revision from which its members may resume: all baselines it uses have reached it.

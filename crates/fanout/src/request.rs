@@ -47,9 +47,10 @@ impl Fanout {
                 match since.map(|since| (since, store.check_cursor(store.epoch(), since))) {
                     None => {}
                     Some((since, Ok(()))) => connection.cursor = connection.cursor.min(since),
-                    Some((_, Err(_))) => {
-                        connection.snapshots.extend(lanes.into_iter().flat_map(|lanes| lanes.keys()));
-                        connection.holds_cursor = false;
+                    Some((_, Err(error))) => {
+                        // Which markets have gone since then is not known, so snapshots alone would not do.
+                        let reason = format!("{error}; connect again");
+                        return self.close(id, ErrorCode::SlowReceiver, reason);
                     }
                 }
             }

@@ -172,3 +172,25 @@ fn a_snapshot_is_never_of_an_earlier_life_of_the_group() {
     let second = world.follow("all", View::FULL, 0);
     world.check(second, View::FULL);
 }
+
+#[test]
+fn the_published_time_is_right_whatever_the_view_does_not_show() {
+    let mut world = World::new();
+    world.commit(status("1.1", MarketStatus::Open));
+    for tick in 0..3 {
+        world.commit(back("1.1", 20_000 - tick * 200, 500));
+    }
+    let id = world.follow("all", View::PRICES, 0);
+    for step in 0..40u64 {
+        // Deep rungs and amounts change, which prices do not show; now and then the best price does.
+        world.commit(back("1.1", 19_600, 100 + step));
+        world.wait(70);
+        if step % 10 == 9 {
+            world.commit(back("1.1", 20_200 + step as u32 * 200, 100));
+            world.wait(20);
+            let held = world.store.markets().next().unwrap().published_ms();
+            let shown = world.clients[&id].markets(world.now_ms).next().unwrap().market.published_ms();
+            assert_eq!(shown, held / 10 * 10, "after {step} steps");
+        }
+    }
+}

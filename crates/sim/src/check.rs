@@ -119,7 +119,7 @@ impl Simulation {
         }
         let subject = &self.clients[client];
         let Some(reading) = subject.session.read_number(number, now_ms) else { return Ok(()) };
-        if subject.is_resuming && subject.subscriptions.len() > 1 && reading.state != MarketState::Live {
+        if subject.is_resuming && reading.state != MarketState::Live {
             // The first of several subscriptions may bring a market in a narrower view than was held; the answer to the
             // last one sends it again, and nothing is live before that.
             return Ok(());
@@ -152,7 +152,13 @@ impl Simulation {
             false => history.showed_somehow(entry, digest),
         };
         if !is_right {
-            return wrong(&format!("it is not what the store was then (settled: {is_settled})"));
+            let differences = entries.last().filter(|last| last.revision == entry.revision).and_then(|_| {
+                let truth = self.gateway.store.market(number)?;
+                Some(differences(reading.market, truth, view_of(entry, subject)))
+            });
+            return wrong(&format!(
+                "it is not what the store was then (settled: {is_settled}); {differences:?}"
+            ));
         }
         self.report.checks += 1;
         if reading.market.status() != entry.status {
@@ -294,6 +300,34 @@ fn shows(held: &Market, truth: &Market, view: View) -> bool {
         && held.selections().iter().zip(truth.selections()).all(|(held, truth)| {
             held.key() == truth.key() && held.attributes().iter().eq(truth.attributes().iter())
         })
+}
+
+/// The view in which a client follows a market, as far as its subscriptions say.
+fn view_of(entry: &crate::history::Entry, client: &crate::receiver::Receiver) -> View {
+    entry.view(client.subscriptions.values()).unwrap_or(View::FULL)
+}
+
+/// The first cells that differ, as held and as they should be.
+fn differences(held: &Market, truth: &Market, view: View) -> Vec<String> {
+    let names = |market: &Market| {
+        let selections = market.selections().iter();
+        let of_selections =
+            selections.map(|selection| format!("{} {:?}", selection.key(), selection.attributes()));
+        std::iter::once(format!("{:?}", market.attributes())).chain(of_selections).collect::<Vec<_>>()
+    };
+    let (names, true_names) = (names(held), names(truth));
+    if names != true_names {
+        return names
+            .into_iter()
+            .zip(true_names)
+            .filter(|(a, b)| a != b)
+            .map(|(a, b)| format!("{a} / {b}"))
+            .collect();
+    }
+    let (held, truth) = (held.cells(View::FULL), truth.cells(view));
+    let only_held = held.iter().filter(|cell| !truth.contains(cell)).map(|cell| format!("held {cell:?}"));
+    let only_true = truth.iter().filter(|cell| !held.contains(cell)).map(|cell| format!("true {cell:?}"));
+    only_held.chain(only_true).take(6).collect()
 }
 
 /// An event in few words.

@@ -32,7 +32,9 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) fn new(client: usize, gateway_life: u64, random: &mut Random) -> Self {
+    /// `is_wide`: for snapshots so large that a narrow line would take longer for them than a gateway may be silent.
+    pub(crate) fn new(client: usize, gateway_life: u64, is_wide: bool, random: &mut Random) -> Self {
+        let bytes_per_ms = *random.pick(&[32, 100, 500, 10_000]);
         Self {
             client,
             gateway_life,
@@ -44,7 +46,7 @@ impl Link {
             last_down_ms: 0,
             last_up_ms: 0,
             latency_ms: *random.pick(&[1, 5, 20, 60, 200]),
-            bytes_per_ms: *random.pick(&[4, 32, 500, 10_000]),
+            bytes_per_ms: if is_wide { bytes_per_ms.max(500) } else { bytes_per_ms },
         }
     }
 

@@ -25,7 +25,8 @@ impl Simulation {
             return self.dial_later(client);
         }
         let now_ms = self.schedule.now_ms();
-        let mut link = Link::new(client, self.gateway.life, &mut self.network);
+        let is_wide = self.faults.is_on(Fault::LargeMarkets);
+        let mut link = Link::new(client, self.gateway.life, is_wide, &mut self.network);
         let id = self.gateway.fanout.connect(now_ms);
         link.gateway_end = Some(id);
         let number = self.links.len() as LinkNumber;
@@ -52,7 +53,7 @@ impl Simulation {
         }
         subject.session.connected(now_ms);
         subject.is_unchanged = true;
-        subject.is_resuming = true;
+        subject.is_resuming = subject.subscriptions.len() > 1;
         subject.heard_ms = now_ms;
         self.speak(client);
     }

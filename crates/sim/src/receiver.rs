@@ -32,7 +32,7 @@ pub(crate) struct Receiver {
     pub(crate) subscriptions: BTreeMap<u32, SubscriptionRequest>,
     /// Subscriptions are those that this connection began with.
     pub(crate) is_unchanged: bool,
-    /// Nothing is known to be complete on this connection yet.
+    /// It has named several subscriptions on this connection, and not all of them are known to be complete yet.
     pub(crate) is_resuming: bool,
     /// When a frame last arrived on this connection.
     pub(crate) heard_ms: u64,

@@ -60,6 +60,7 @@ pub struct Store {
     epoch: Epoch,
     revision: Revision,
     horizon: Revision,
+    published_ms: u64,
     markets: Vec<Option<Market>>,
     alive: usize,
     by_id: FxHashMap<MarketId, MarketNumber>,
@@ -76,6 +77,7 @@ impl Store {
             epoch,
             revision: Revision(0),
             horizon: Revision(0),
+            published_ms: 0,
             markets: Vec::new(),
             alive: 0,
             by_id: FxHashMap::default(),
@@ -94,6 +96,11 @@ impl Store {
     /// Revision of the last commit.
     pub fn revision(&self) -> Revision {
         self.revision
+    }
+
+    /// The latest time at which a commit says it was published: no market was published later.
+    pub fn published_ms(&self) -> u64 {
+        self.published_ms
     }
 
     /// The oldest revision from which a receiver can still catch up.
@@ -184,6 +191,7 @@ impl Store {
         }
         let revision = self.revision.next();
         self.revision = revision;
+        self.published_ms = self.published_ms.max(commit.published_ms);
         let mut committed = Committed { revision, ..Committed::default() };
         for update in &commit.markets {
             let (number, created) = self.number_or_create(&update.id, revision);

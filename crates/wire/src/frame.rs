@@ -48,6 +48,14 @@ impl FrameBuilder {
         varint::write(&mut self.bytes, step << 7 | u64::from(sequence % SEQUENCE_MODULUS));
     }
 
+    /// How far the producers' clock has gone since the last frame of the group, in steps of [`crate::piece::TIME_STEP_MS`].
+    pub fn time_step(&mut self, steps: u64) {
+        if steps > 0 {
+            self.bytes.push(13 << 3);
+            varint::write(&mut self.bytes, steps);
+        }
+    }
+
     /// From where the receiver may resume after this frame.
     pub fn cursor(&mut self, revision: Revision) {
         self.bytes.push(7 << 3);

@@ -11,8 +11,8 @@ use crate::{
     varint::{self, Reader, VarintError},
 };
 
-/// Published times travel in steps of this many milliseconds.
-const TIME_STEP_MS: u64 = 10;
+/// Times travel in steps of this many milliseconds.
+pub const TIME_STEP_MS: u64 = 10;
 
 /// Field numbers of `ServerFrame` with wire type 2 (bytes with a length), as tags.
 const DEFINITION_TAG: u8 = 9 << 3 | 2;
@@ -70,9 +70,17 @@ pub enum PieceError {
 #[derive(Debug, Default)]
 pub struct PieceEncoder {
     scratch: Vec<u8>,
+    /// In steps of [`TIME_STEP_MS`].
+    frame_time: u64,
 }
 
 impl PieceEncoder {
+    /// Says what the producers' clock shows in the frame that the next deltas will stand in. No market of it may have
+    /// been published later.
+    pub fn set_frame_time(&mut self, frame_time_ms: u64) {
+        self.frame_time = frame_time_ms / TIME_STEP_MS;
+    }
+
     /// Appends a change as protobuf fields of a frame.
     ///
     /// `baseline` is needed for deltas: the market at the delta's base and the view it was made for.
@@ -104,9 +112,10 @@ impl PieceEncoder {
                 (CATCH_UP_TAG, Reference::NOTHING)
             }
             Base::At(_) => {
-                // The frame names base and revision for all its deltas.
-                let held = baseline.map_or(0, |(market, _)| market.published_ms() / TIME_STEP_MS);
-                varint::write_signed(body, time as i64 - held as i64);
+                // The frame names base, revision and time for all its deltas. How much earlier this market was
+                // published is mostly nothing. It is not counted from the time that the receiver holds for the
+                // market: a change that the view does not show moves the market's time and is not sent.
+                varint::write(body, self.frame_time.saturating_sub(time));
                 (DELTA_TAG, baseline.map_or(Reference::NOTHING, |(market, view)| Reference::of(market, view)))
             }
         };
@@ -128,7 +137,8 @@ pub fn market(piece: &[u8]) -> Result<MarketNumber, PieceError> {
 
 /// Reads a piece. `held` is the receiver's market of that number, if it has one.
 ///
-/// `frame_revision` is the revision that the frame's deltas lead to; `since` is what its catch-ups count from.
+/// `frame_revision` is the revision that the frame's deltas lead to, `frame_time` the producers' clock in it, in steps of
+/// [`TIME_STEP_MS`]; `since` is what its catch-ups count from.
 ///
 /// # Errors
 /// When the bytes are at fault or do not fit what is held. Work and memory are bounded by the piece's length.
@@ -138,6 +148,7 @@ pub fn decode(
     definition: Option<&proto::Definition>,
     held: Option<&Market>,
     frame_revision: Revision,
+    frame_time: u64,
     since: Revision,
 ) -> Result<MarketDelta, PieceError> {
     let number = market(piece)?;
@@ -146,7 +157,6 @@ pub fn decode(
     let mut change = MarketDelta::default();
     let mut prices = PriceLadder::DEFAULT;
     let mut reference = Reference::NOTHING;
-    let mut held_time = 0;
     let (base, revision) = match kind {
         PieceKind::Snapshot => (Base::Nothing, Revision(reader.read()?)),
         PieceKind::CatchUp => {
@@ -160,13 +170,14 @@ pub fn decode(
             prices = market.price_ladder();
             // A mirror holds what its view shows and nothing else, so all of it is the reference.
             reference = Reference::of(market, View::FULL);
-            held_time = (market.published_ms() / TIME_STEP_MS) as i64;
             (Base::At(market.revision()), frame_revision)
         }
     };
-    let time = held_time.checked_add(reader.read_signed()?).ok_or(PieceError::Head)?;
-    let published_ms =
-        u64::try_from(time).ok().and_then(|time| time.checked_mul(TIME_STEP_MS)).ok_or(PieceError::Head)?;
+    let time = match kind {
+        PieceKind::Delta => frame_time.checked_sub(reader.read()?),
+        PieceKind::Snapshot | PieceKind::CatchUp => u64::try_from(reader.read_signed()?).ok(),
+    };
+    let published_ms = time.and_then(|time| time.checked_mul(TIME_STEP_MS)).ok_or(PieceError::Head)?;
     change.reset(number, base, revision, published_ms);
     if let Some(definition) = definition {
         definition::decode(definition, kind == PieceKind::Snapshot, &mut change)?;

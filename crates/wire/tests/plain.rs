@@ -52,6 +52,7 @@ fn an_infinite_price_travels_on_every_ladder() {
                 None,
                 Some(&held),
                 target.revision(),
+                0,
                 Revision(0),
             );
             assert_eq!(read.unwrap().cells, change.cells, "{value} on {ladder:?}");
@@ -72,7 +73,7 @@ fn amounts_are_checked_at_the_limit_and_one_past_it() {
         let frame = frame(&bytes);
         let bytes: &Bytes = &frame.snapshots[0];
         let definition = frame.definitions.first();
-        let read = piece::decode(PieceKind::Snapshot, bytes, definition, None, Revision(2), Revision(0));
+        let read = piece::decode(PieceKind::Snapshot, bytes, definition, None, Revision(2), 0, Revision(0));
         assert_eq!(read.map(|_| ()), expected);
     }
 }

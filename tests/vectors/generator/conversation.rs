@@ -8,7 +8,7 @@ use oddswire_model::{
 };
 use oddswire_wire::{
     FrameBuilder, json,
-    piece::PieceEncoder,
+    piece::{PieceEncoder, TIME_STEP_MS},
     proto::{self, Resume},
     varint,
 };
@@ -18,6 +18,8 @@ use super::{Case, client_messages::EPOCH, describe};
 
 /// When the markets of the cases begin.
 pub(crate) const PUBLISHED_MS: u64 = 1_700_000_000_000;
+/// What the producers' clock shows in every frame but those that move it; nothing is published later.
+pub(crate) const FRAME_TIME_MS: u64 = PUBLISHED_MS + 10_000;
 /// Revision of the snapshot in most cases.
 pub(crate) const HELD: u64 = 10;
 /// Sequence of the frame that brings it.
@@ -235,7 +237,9 @@ pub(crate) fn catch_up_of(target: &Market, since: u64, view: View) -> (Vec<u8>, 
 
 fn encode(change: &MarketDelta, held: Option<(&Market, View)>, target: &Market) -> Vec<u8> {
     let mut bytes = Vec::new();
-    PieceEncoder::default().encode(change, held, target.price_ladder(), &mut bytes);
+    let mut encoder = PieceEncoder::default();
+    encoder.set_frame_time(FRAME_TIME_MS);
+    encoder.encode(change, held, target.price_ladder(), &mut bytes);
     bytes
 }
 
@@ -267,7 +271,7 @@ pub(crate) fn subscribed(subscription: u32, markets: u32, resume: Resume) -> Fra
 
 /// Says where the receiver stands.
 pub(crate) fn position(frame: &mut FrameBuilder, revision: u64, sequence: u32, since: u64) {
-    frame.position(proto::Position { revision, sequence, since });
+    frame.position(proto::Position { revision, sequence, since, time: FRAME_TIME_MS / TIME_STEP_MS });
     frame.cursor(Revision(revision));
 }
 

@@ -138,12 +138,27 @@ pub(crate) fn cases() -> Vec<Case> {
     );
 
     cases.push(urgent(&new, &held));
+    let (piece_later, _) = delta_of(&held, &moved, View::FULL);
+    let mut frame = next(2, SEQUENCE + 1, &piece_later);
+    frame.time_step(25);
+    let mut clocked = moved.clone();
+    clocked.touch(moved.revision(), moved.published_ms() + 250);
+    cases.push(
+        new(
+            "time-step",
+            "The producers' clock goes on by 250 ms, and the same piece means a later time.",
+            &["TIME-1"],
+        )
+        .hold(&[&held])
+        .receive("a delta", frame)
+        .case_ending_with(&[&clocked]),
+    );
     cases.push(
         new("later-fields", "Fields that a later version added are passed over.", &["VER-1"])
             .hold(&[&held])
-            .receive_bytes("a delta, field 13 (bytes) and field 30 (integer)", {
+            .receive_bytes("a delta, field 25 (bytes) and field 30 (integer)", {
                 let frame = next(2, SEQUENCE + 1, &piece).finish();
-                [&frame[..], &from_hex("6a 02 ff ff f0 01 07")].concat().into()
+                [&frame[..], &from_hex("ca 01 02 ff ff f0 01 07")].concat().into()
             })
             .case_ending_with(&[&moved]),
     );

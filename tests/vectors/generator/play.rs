@@ -8,13 +8,14 @@ use oddswire_session::{
 };
 use oddswire_wire::{
     FrameError, decode_client_message, decode_frame, encode_client_message, json,
-    piece::{self, PieceError, PieceKind},
+    piece::{self, PieceError, PieceKind, TIME_STEP_MS},
     proto::{self, ResyncReason, client_message::Message},
     varint::{Reader, VarintError},
 };
 use serde_json::{Map, Value, json};
 
 use super::{
+    conversation::FRAME_TIME_MS,
     describe,
     text::{from_hex, to_hex},
 };
@@ -166,7 +167,15 @@ fn piece_error(
     let definition = frame.definitions.iter().find(|definition| definition.market == number.0);
     // Which revision a frame leads to makes no difference to whether its pieces can be read.
     let last = Revision(u64::MAX);
-    let change = match piece::decode(kind, bytes, definition, held.as_ref(), last, Revision(0)) {
+    let change = match piece::decode(
+        kind,
+        bytes,
+        definition,
+        held.as_ref(),
+        last,
+        FRAME_TIME_MS / TIME_STEP_MS,
+        Revision(0),
+    ) {
         Ok(change) => change,
         Err(error) => return Some(name_of(error)),
     };

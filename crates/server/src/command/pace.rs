@@ -21,7 +21,7 @@ impl FromStr for Speed {
             return Ok(Self::Max);
         }
         match text.strip_suffix('x').unwrap_or(text).parse::<f64>() {
-            Ok(times) if times.is_finite() && times >= 0.01 && times <= 1e6 => Ok(Self::Times(times)),
+            Ok(times) if (0.01..=1e6).contains(&times) => Ok(Self::Times(times)),
             _ => Err(
                 "it is not a speed; use 1 for real time, 10, 0.5 or any number from 0.01 to 1000000, or max"
                     .to_owned(),

@@ -146,9 +146,10 @@ impl ClientSession {
         }
     }
 
-    /// Whether the gateway has answered every subscribe of this connection.
+    /// Whether the gateway has answered every subscribe and unsubscribe of this connection.
     fn is_answered(&self) -> bool {
-        self.subscriptions.values().all(|subscription| subscription.unanswered == 0)
+        self.unsubscribing == 0
+            && self.subscriptions.values().all(|subscription| subscription.unanswered == 0)
     }
 
     /// Moves the session's position, or finds that the frame does not follow what was received before.
@@ -157,6 +158,7 @@ impl ClientSession {
             // A catch-up stands on its own, if it begins no later than where this session ends.
             let is_held = position.since == 0 || self.complete.is_some_and(|held| held.0 >= position.since);
             self.position = Some((Revision(position.revision), position.sequence));
+            self.frame_time = position.time;
             return is_held;
         }
         if let Some(advance) = frame.advance {
@@ -166,6 +168,7 @@ impl ClientSession {
                 return false;
             }
             self.position = Some((Revision(revision.0.saturating_add(advance >> 7)), next));
+            self.frame_time = self.frame_time.saturating_add(frame.time_step);
         }
         if let (Some(heartbeat), Some((_, sequence))) = (frame.heartbeat, self.position) {
             return heartbeat.sequence == sequence;
@@ -286,8 +289,15 @@ impl ClientSession {
         let definition = frame.definitions.iter().find(|definition| definition.market == number.0);
         let revision = self.position.map_or(Revision(0), |(revision, _)| revision);
         let since = Revision(frame.position.map_or(0, |position| position.since));
-        let change =
-            piece::decode(kind, bytes, definition, held.map(|mirror| &mirror.market), revision, since)?;
+        let change = piece::decode(
+            kind,
+            bytes,
+            definition,
+            held.map(|mirror| &mirror.market),
+            revision,
+            self.frame_time,
+            since,
+        )?;
         // The cursor may be older than what is held of this market, where another one's rate is slower: what the
         // catch-up says is held already.
         let is_held = kind == PieceKind::CatchUp

@@ -117,6 +117,8 @@ pub struct ClientSession {
     pub(super) complete: Option<Revision>,
     /// Revision and sequence of the last frame in the chain; `None` until the gateway says where the session stands.
     pub(super) position: Option<(Revision, u32)>,
+    /// The producers' clock in that frame, in steps of 10 ms.
+    pub(super) frame_time: u64,
     pub(super) subscriptions: BTreeMap<u32, Subscription>,
     pub(super) mirrors: BTreeMap<MarketNumber, Mirror>,
     pub(super) by_id: FxHashMap<MarketId, MarketNumber>,
@@ -147,6 +149,7 @@ impl ClientSession {
             cursor: None,
             complete: None,
             position: None,
+            frame_time: 0,
             subscriptions: BTreeMap::new(),
             mirrors: BTreeMap::new(),
             by_id: FxHashMap::default(),
@@ -198,9 +201,12 @@ impl ClientSession {
     /// A transport is there: says hello.
     pub fn connected(&mut self, now_ms: u64) {
         let awaited = self.mirrors.values().filter(|mirror| mirror.awaits_snapshot).count();
-        if std::mem::take(&mut self.holds_leavers) || awaited > RESYNC_MARKETS_MAX {
-            // A gateway that never heard of the leavers would not say that they left, and they would read as live.
-            // And more markets than one resync may name are sooner subscribed to afresh.
+        let is_resumed =
+            self.cursor.is_some() && self.subscriptions.values().any(|subscription| subscription.synced);
+        if std::mem::take(&mut self.holds_leavers) || !is_resumed || awaited > RESYNC_MARKETS_MAX {
+            // A gateway that never heard of the leavers would not say that they left, and they would read as live;
+            // neither would one that is given no cursor. And more markets than one resync may name are sooner
+            // subscribed to afresh.
             self.drop_everything();
         }
         self.unsubscribing = 0;
@@ -412,7 +418,7 @@ mod tests {
             encoder.encode(&change, None, market.price_ladder(), &mut bytes);
         }
         frame.pieces(&bytes);
-        frame.position(proto::Position { revision: 5, sequence: 0, since: 0 });
+        frame.position(proto::Position { revision: 5, sequence: 0, since: 0, time: 0 });
         frame.finish()
     }
 
@@ -479,7 +485,7 @@ mod tests {
         frame.subscribed(proto::Subscribed { subscription: 2, ended: true, ..Default::default() });
         session.handle_frame(50, frame.finish()).unwrap();
         let mut frame = FrameBuilder::new();
-        frame.position(proto::Position { revision: 6, sequence: 0, since: 5 });
+        frame.position(proto::Position { revision: 6, sequence: 0, since: 5, time: 0 });
         frame.removed(vec![1]);
         session.handle_frame(50, frame.finish()).unwrap();
         session.disconnected();

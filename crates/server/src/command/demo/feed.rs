@@ -10,7 +10,7 @@ use oddswire_feeds::{
     simulator::{Simulator, SimulatorConfig},
 };
 use oddswire_ingest::{Producer, ProducerClientError, ProducerConfig};
-use oddswire_model::Commit;
+use oddswire_model::{Commit, Revision};
 use tokio::{
     sync::mpsc,
     time::{Instant as TokioInstant, sleep_until},
@@ -28,6 +28,8 @@ const READ_AHEAD: usize = 64;
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// A demo that was stopped with Ctrl-Z for a moment should go on, so its promise is not as strict as a trading feed's.
 const PROMISED_INTERVAL_MS: u32 = 10_000;
+/// After so many commits the server is asked at which revision it is.
+const ASK_EVERY: u64 = 500;
 /// Markets of one fixture of each sport, and how often each sport stands among ten fixtures.
 const MARKETS_PER_SPORT: [(usize, usize); 3] = [(5, 6), (3, 3), (2, 1)];
 
@@ -110,6 +112,7 @@ pub(super) async fn run(source: Source, speed: Speed, grpc: String, figures: Sha
     let mut pace = Pace::new(speed, source.longest_wait());
     let (sender, mut commits) = mpsc::channel(READ_AHEAD);
     let reading = std::thread::spawn(move || source.run(&sender));
+    let mut revision = Revision(0);
     while let Some((commit, json_bytes)) = commits.recv().await {
         let now = TokioInstant::now();
         let (due, passed_over) = pace.due(commit.published_ms, now);
@@ -119,8 +122,12 @@ pub(super) async fn run(source: Source, speed: Speed, grpc: String, figures: Sha
         if due > now {
             sleep_until(due).await;
         }
-        figures.lock().sent(&commit, json_bytes, Instant::now());
+        // Nobody else publishes, so the revision is known before the server says it. Now and then the server takes one
+        // itself, to forget settled markets, so it is asked.
+        revision = revision.next();
+        figures.lock().sent(&commit, revision, json_bytes, Instant::now());
         match producer.publish(&commit).await {
+            Ok(sequence) if sequence.is_multiple_of(ASK_EVERY) => revision = producer.flush().await?,
             Ok(_) => {}
             Err(ProducerClientError::ImagesNeeded(_)) => {
                 let text =

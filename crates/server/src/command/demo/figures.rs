@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use oddswire_model::{Commit, MarketId, MarketNumber};
+use oddswire_model::{Commit, MarketId, MarketNumber, Revision};
 
 use super::lag::Lag;
 
@@ -91,19 +91,19 @@ impl Rates {
 }
 
 impl Figures {
-    /// A commit is about to be handed to the producer.
-    pub(super) fn sent(&mut self, commit: &Commit, json_bytes: u64, now: Instant) {
+    /// A commit is about to be handed to the producer; this is the revision that it will get.
+    pub(super) fn sent(&mut self, commit: &Commit, revision: Revision, json_bytes: u64, now: Instant) {
         self.commits += 1;
         self.json_bytes += json_bytes;
         self.market_ms = commit.published_ms;
         for market in &commit.markets {
-            self.lag.sent(&market.id, commit.published_ms, now);
+            self.lag.sent(&market.id, revision, now);
         }
     }
 
     /// The client has seen a market for the first time, or anew.
-    pub(super) fn appeared(&mut self, number: MarketNumber, id: MarketId, published_ms: u64, now: Instant) {
-        self.lag.applied(&id, published_ms, false, now);
+    pub(super) fn appeared(&mut self, number: MarketNumber, id: MarketId, revision: Revision, now: Instant) {
+        self.lag.applied(&id, revision, false, now);
         self.ids.insert(number, id);
         self.active(number, now);
     }
@@ -112,12 +112,12 @@ impl Figures {
     pub(super) fn applied(
         &mut self,
         number: MarketNumber,
-        published_ms: u64,
+        revision: Revision,
         is_conflated: bool,
         now: Instant,
     ) {
         if let Some(id) = self.ids.get(&number) {
-            self.lag.applied(id, published_ms, is_conflated, now);
+            self.lag.applied(id, revision, is_conflated, now);
         }
         self.active(number, now);
     }
@@ -196,11 +196,11 @@ mod tests {
         let (mut figures, start) = (Figures::default(), Instant::now());
         let later = start + Duration::from_secs(60);
         for _ in 0..10 {
-            figures.applied(MarketNumber(1), 0, false, start);
+            figures.applied(MarketNumber(1), Revision(1), false, start);
         }
-        figures.applied(MarketNumber(2), 0, false, start);
+        figures.applied(MarketNumber(2), Revision(1), false, start);
         assert_eq!(figures.most_active(1, start), [MarketNumber(1)]);
-        figures.applied(MarketNumber(2), 0, false, later);
+        figures.applied(MarketNumber(2), Revision(1), false, later);
         assert_eq!(figures.most_active(2, later), [MarketNumber(2), MarketNumber(1)]);
         figures.left(MarketNumber(2));
         assert_eq!(figures.most_active(2, later), [MarketNumber(1)]);

@@ -5,10 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use oddswire_model::MarketId;
+use oddswire_model::{MarketId, Revision};
 
-/// Published times travel in steps of this many milliseconds.
-const TIME_STEP_MS: u64 = 10;
 /// Percentiles are of this long a time.
 const WINDOW: Duration = Duration::from_secs(10);
 /// Most samples kept; at full speed the window is shorter.
@@ -21,8 +19,8 @@ const PENDING_MAX: usize = 1_024;
 /// Sends that were not seen yet, and how long the others took.
 #[derive(Debug, Default)]
 pub(super) struct Lag {
-    /// Times at which commits were sent, by market and published time.
-    pending: HashMap<MarketId, VecDeque<(u64, Instant)>>,
+    /// Times at which commits were sent, by market and the revision that each will get.
+    pending: HashMap<MarketId, VecDeque<(Revision, Instant)>>,
     samples: VecDeque<(Instant, Duration)>,
 }
 
@@ -37,7 +35,7 @@ pub(super) struct Percentiles {
 
 impl Lag {
     /// A commit that touches a market is handed to the producer.
-    pub(super) fn sent(&mut self, market: &MarketId, published_ms: u64, now: Instant) {
+    pub(super) fn sent(&mut self, market: &MarketId, revision: Revision, now: Instant) {
         let pending = match self.pending.get_mut(market) {
             Some(pending) => pending,
             None => self.pending.entry(market.clone()).or_default(),
@@ -45,20 +43,25 @@ impl Lag {
         if pending.len() == PENDING_MAX {
             pending.pop_front();
         }
-        pending.push_back((published_ms / TIME_STEP_MS, now));
+        pending.push_back((revision, now));
     }
 
     /// A change was applied. When it is conflated it stands for the commits of one interval of the client's rate,
     /// otherwise for one. Commits before them changed nothing, or were undone within an interval of their own: there
     /// was nothing to send, so there is nothing to measure.
-    pub(super) fn applied(&mut self, market: &MarketId, published_ms: u64, is_conflated: bool, now: Instant) {
+    pub(super) fn applied(
+        &mut self,
+        market: &MarketId,
+        revision: Revision,
+        is_conflated: bool,
+        now: Instant,
+    ) {
         let Some(pending) = self.pending.get_mut(market) else { return };
-        let reached = published_ms / TIME_STEP_MS;
-        let passed = pending.iter().take_while(|&&(step, _)| step <= reached).count();
+        let passed = pending.iter().take_while(|&&(sent, _)| sent <= revision).count();
         let Some(&(_, newest)) = passed.checked_sub(1).and_then(|last| pending.get(last)) else { return };
-        for (step, sent) in pending.drain(..passed) {
+        for (at, (_, sent)) in pending.drain(..passed).enumerate() {
             let is_joined = is_conflated && newest.saturating_duration_since(sent) <= JOINED_WITHIN;
-            if step == reached || is_joined {
+            if at + 1 == passed || is_joined {
                 if self.samples.len() == SAMPLES_MAX {
                     self.samples.pop_front();
                 }
@@ -94,19 +97,19 @@ mod tests {
         let (market, start) = (MarketId::new("1.2").unwrap(), Instant::now());
         let mut lag = Lag::default();
         assert_eq!(lag.percentiles(start), None);
-        lag.sent(&market, 1_000, start);
-        lag.sent(&market, 2_000, start + ms(50));
-        lag.applied(&market, 2_000, false, start + ms(60));
+        lag.sent(&market, Revision(1), start);
+        lag.sent(&market, Revision(2), start + ms(50));
+        lag.applied(&market, Revision(2), false, start + ms(60));
         let expected = Percentiles { p50: ms(10), p99: ms(10) };
         assert_eq!(lag.percentiles(start + ms(60)), Some(expected));
-        lag.sent(&market, 3_000, start + ms(100));
-        lag.sent(&market, 3_010, start + ms(120));
-        lag.applied(&market, 3_010, true, start + ms(200));
+        lag.sent(&market, Revision(3), start + ms(100));
+        lag.sent(&market, Revision(4), start + ms(120));
+        lag.applied(&market, Revision(4), true, start + ms(200));
         let expected = Percentiles { p50: ms(80), p99: ms(100) };
         assert_eq!(lag.percentiles(start + ms(200)), Some(expected));
-        lag.sent(&market, 4_000, start + ms(300));
-        lag.sent(&market, 5_000, start + ms(900));
-        lag.applied(&market, 5_000, true, start + ms(910));
+        lag.sent(&market, Revision(5), start + ms(300));
+        lag.sent(&market, Revision(6), start + ms(900));
+        lag.applied(&market, Revision(6), true, start + ms(910));
         assert_eq!(lag.percentiles(start + ms(910)), Some(expected), "what was undone is not late");
         assert_eq!(lag.percentiles(start + ms(20_000)), None, "old samples leave");
     }

@@ -43,16 +43,15 @@ impl Listener {
             }
             ClientEvent::Session(Event::Snapshot { market }) => {
                 let Some(client) = self.itself.get() else { return };
-                let held = client.read_number(*market, |reading| {
-                    (reading.market.id().clone(), reading.market.published_ms())
-                });
-                if let Some((id, published_ms)) = held {
-                    self.figures.lock().appeared(*market, id, published_ms, now);
+                let held = client
+                    .read_number(*market, |reading| (reading.market.id().clone(), reading.market.revision()));
+                if let Some((id, revision)) = held {
+                    self.figures.lock().appeared(*market, id, revision, now);
                 }
             }
             ClientEvent::Session(Event::Changed { change, conflated }) => {
                 let is_conflated = *conflated != Conflation::None;
-                self.figures.lock().applied(change.market, change.published_ms, is_conflated, now);
+                self.figures.lock().applied(change.market, change.revision, is_conflated, now);
             }
             ClientEvent::Session(Event::Removed { market, .. }) => self.left(*market),
             ClientEvent::Session(Event::Synced { .. }) => self.synced(now),

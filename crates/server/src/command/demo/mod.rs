@@ -106,9 +106,6 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         let (address, notice) = free_address(given, *setting);
         *setting = address;
         if let Some(notice) = notice {
-            if !has_board {
-                eprintln!("{notice}");
-            }
             figures.lock().notice(notice);
         }
     }
@@ -186,6 +183,7 @@ async fn show_board(client: &Client, figures: &Shared, setting: Setting) -> anyh
         let size = Terminal::size();
         terminal.draw(&board.draw(client, figures, size, Instant::now()), size)?;
     }
+    anyhow::ensure!(!terminal.is_over(), "a part of the demo has failed; the message above says where");
     Ok(())
 }
 

@@ -215,7 +215,7 @@ mod tests {
         let mut market = Market::new(MarketNumber(1), MarketId::new("1.2").unwrap(), Revision(1));
         let key = SelectionKey { id: SelectionId(7), handicap: Handicap::NONE };
         let runner = market.add_selection(key, Revision(1)).unwrap();
-        let mut set = |market: &mut Market, key, value, revision| market.set(key, value, Revision(revision));
+        let set = |market: &mut Market, key, value, revision| market.set(key, value, Revision(revision));
         set(&mut market, CellKey::market(Field::Status), MarketStatus::Open as u64, 2);
         set(&mut market, CellKey::selection(runner, Field::Price), 21_000, 2);
         let (mut rows, now) = (Rows::default(), Instant::now());

@@ -3,6 +3,7 @@
 mod client_message;
 mod fields;
 mod input;
+mod parts;
 mod server_frame;
 
 use std::io::{self, BufWriter, Write};

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use oddswire_delta::Base;
-use oddswire_model::{Digest, Epoch, MarketNumber, MarketStatus, Revision, View};
+use oddswire_model::{MarketNumber, Revision};
 use oddswire_wire::{
     limits::SEQUENCE_MODULUS,
     piece::{self, PieceKind},
@@ -13,8 +13,9 @@ use prost::Message;
 use super::{
     Report,
     fields::{self, Content, Field},
+    parts,
 };
-use crate::command::changes::{Copies, market_title, printable};
+use crate::command::changes::{Copies, market_title};
 
 /// Reads frames in order and keeps what they build.
 #[derive(Debug, Default)]
@@ -22,6 +23,8 @@ pub(super) struct Reader {
     copies: Copies,
     /// Revision and sequence reached, if a frame has said so.
     position: Option<(Revision, u32)>,
+    /// The producers' clock, in steps of 10 ms.
+    time: u64,
     /// Definitions of the frames that belong together, until the last of them.
     definitions: Vec<proto::Definition>,
 }
@@ -69,9 +72,11 @@ impl Reader {
         }
         if let Some(position) = frame.position {
             self.position = Some((Revision(position.revision), position.sequence));
+            self.time = position.time;
         } else if let (Some(advance), Some((revision, sequence))) = (frame.advance, self.position) {
             self.position =
                 Some((Revision(revision.0.saturating_add(advance >> 7)), sequence.wrapping_add(1)));
+            self.time = self.time.saturating_add(frame.time_step);
         }
     }
 
@@ -90,14 +95,16 @@ impl Reader {
                 match kind {
                     Some(kind) => self.piece(kind, &content, weight, at.start, since, report),
                     None => {
-                        if let Err(why) = self.message(field.number, &content, weight, report) {
+                        if let Err(why) =
+                            parts::tell(field.number, content.clone(), weight, &mut self.copies, report)
+                        {
                             report.problem(at.start, &why.to_string());
                         }
                     }
                 }
             }
             Content::Fixed => {
-                report.part("unknown", weight, &format!("field {} of a later version", field.number))
+                report.part("unknown", weight, &format!("field {} of a later version", field.number));
             }
         }
     }
@@ -124,108 +131,6 @@ impl Reader {
         }
     }
 
-    fn message(
-        &mut self,
-        number: u32,
-        content: &Bytes,
-        weight: usize,
-        report: &mut Report,
-    ) -> Result<(), prost::DecodeError> {
-        let content = content.clone();
-        match number {
-            1 => {
-                let welcome = proto::Welcome::decode(content)?;
-                let says = format!(
-                    "epoch {}, now at {}, heartbeat every {} ms, {}, session {}",
-                    Epoch(welcome.epoch),
-                    Revision(welcome.revision),
-                    welcome.heartbeat_interval_ms,
-                    welcome.encoding().as_str_name(),
-                    printable(&welcome.session)
-                );
-                report.part("welcome", weight, &says);
-            }
-            2 => {
-                let beat = proto::Heartbeat::decode(content)?;
-                let freshness = match beat.freshness_ms {
-                    Some(ms) => format!("producers vouched {ms} ms ago"),
-                    None => "no producer was ever heard".to_owned(),
-                };
-                let says = format!("{}, sequence {}, {freshness}", Revision(beat.revision), beat.sequence);
-                report.part("heartbeat", weight, &says);
-            }
-            3 => {
-                let subscribed = proto::Subscribed::decode(content)?;
-                let says = format!(
-                    "number {}, rate {} ms, {} markets, {}{}",
-                    subscribed.subscription,
-                    subscribed.rate_ms,
-                    subscribed.markets,
-                    subscribed.resume().as_str_name(),
-                    if subscribed.ended { ", ended" } else { "" }
-                );
-                report.part("subscribed", weight, &says);
-            }
-            4 => {
-                let error = proto::Error::decode(content)?;
-                let says = format!("{}: {}", error.code().as_str_name(), printable(&error.message));
-                report.part("error", weight, &says);
-            }
-            5 => {
-                let drain = proto::Drain::decode(content)?;
-                let says = format!("move; reconnect after {} ms", drain.reconnect_after_ms);
-                report.part("drain", weight, &says);
-            }
-            8 => {
-                let position = proto::Position::decode(content)?;
-                let says = format!(
-                    "{}, sequence {}, for whoever holds {}",
-                    Revision(position.revision),
-                    position.sequence,
-                    Revision(position.since)
-                );
-                report.part("position", weight, &says);
-            }
-            9 => definition(&proto::Definition::decode(content)?, weight, report),
-            18 => {
-                let edge = proto::StatusEdge::decode(content)?;
-                let status = MarketStatus::from_code(u64::from(edge.status))
-                    .map_or_else(|| format!("status {}", edge.status), |status| status.to_string());
-                let says = format!(
-                    "market {} read {status} at {}",
-                    MarketNumber(edge.market),
-                    Revision(edge.revision)
-                );
-                report.part("status edge", weight, &says);
-            }
-            19 => self.digest(&proto::MarketDigest::decode(content)?, weight, report),
-            20 => {
-                // Numbers of a packed list stand one behind the other.
-                let frame = ServerFrame::decode(packed_removed(&content))?;
-                let markets: Vec<_> =
-                    frame.removed.iter().map(|&market| MarketNumber(market).to_string()).collect();
-                report.part("removed", weight, &format!("markets {}", markets.join(", ")));
-                for market in frame.removed {
-                    self.copies.remove(MarketNumber(market));
-                }
-            }
-            _ => report.part("unknown", weight, &format!("field {number} of a later version")),
-        }
-        Ok(())
-    }
-
-    fn digest(&self, digest: &proto::MarketDigest, weight: usize, report: &mut Report) {
-        let number = MarketNumber(digest.market);
-        let verdict = match self.copies.get(number) {
-            None => "the market is not held, so it cannot be checked".to_owned(),
-            Some(market) => match market.digest(View::FULL) == Digest::from_u64(digest.digest) {
-                true => "it agrees with what the frames given build".to_owned(),
-                false => "it DIFFERS from what the frames given build".to_owned(),
-            },
-        };
-        report.part("digest", weight, &format!("market {number} {:016x}: {verdict}", digest.digest));
-    }
-
     fn piece(
         &mut self,
         kind: PieceKind,
@@ -250,7 +155,7 @@ impl Reader {
         let definition = self.definitions.iter().find(|definition| definition.market == number.0);
         let revision = self.position.map_or(Revision(0), |(revision, _)| revision);
         let held = self.copies.get(number);
-        let change = match piece::decode(kind, content, definition, held, revision, since) {
+        let change = match piece::decode(kind, content, definition, held, revision, self.time, since) {
             Ok(change) => change,
             Err(error) => {
                 report.part(name, weight, &format!("of market {number}"));
@@ -282,33 +187,10 @@ impl Reader {
     }
 }
 
-fn definition(definition: &proto::Definition, weight: usize, report: &mut Report) {
-    let id = match definition.id.as_str() {
-        "" => String::new(),
-        id => format!(" {}", printable(id)),
-    };
-    let says = format!(
-        "market {}{id}, {} selections from number {}, {} attributes",
-        MarketNumber(definition.market),
-        definition.selections.len(),
-        definition.first_selection,
-        definition.attributes.len()
-    );
-    report.part("definition", weight, &says);
-}
-
-/// The list of removed markets as a frame of its own.
-fn packed_removed(content: &Bytes) -> Bytes {
-    let mut frame = vec![0xa2, 0x01];
-    oddswire_wire::varint::write(&mut frame, content.len() as u64);
-    frame.extend_from_slice(content);
-    frame.into()
-}
-
 #[cfg(test)]
 mod tests {
     use oddswire_delta::{MarketDelta, diff, snapshot};
-    use oddswire_model::{CellKey, Field, Market, MarketId};
+    use oddswire_model::{CellKey, Field, Market, MarketId, View};
     use oddswire_wire::{FrameBuilder, piece::PieceEncoder};
 
     use super::*;
@@ -326,7 +208,7 @@ mod tests {
         encoder.encode(&change, None, market.price_ladder(), &mut pieces);
         let mut first = FrameBuilder::new();
         first.pieces(&pieces);
-        first.position(proto::Position { revision: 4, sequence: 0, since: 0 });
+        first.position(proto::Position { revision: 4, sequence: 0, since: 0, time: 0 });
 
         let before = market.clone();
         market.set(CellKey::market(Field::InPlay), 1, Revision(5));

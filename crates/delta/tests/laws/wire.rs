@@ -1,0 +1,132 @@
+//! The same laws through the bytes of the wire.
+
+use bytes::Bytes;
+use oddswire_delta::{MarketDelta, apply, catch_up, diff, snapshot, start};
+use oddswire_model::{Market, Revision, View};
+use oddswire_wire::{
+    FrameBuilder, decode_frame,
+    piece::{self, PieceEncoder, PieceError, PieceKind, TIME_STEP_MS},
+    proto,
+};
+use proptest::{prelude::*, sample::Index};
+
+use crate::history::{any_history, any_view, mirror, shows};
+
+/// Encodes one change as a frame and takes the frame apart.
+fn frame_of(change: &MarketDelta, baseline: Option<(&Market, View)>, to: &Market) -> proto::ServerFrame {
+    let mut encoder = PieceEncoder::default();
+    encoder.set_frame_time(to.published_ms());
+    let mut bytes = Vec::new();
+    encoder.encode(change, baseline, to.price_ladder(), &mut bytes);
+    let mut frame = FrameBuilder::new();
+    frame.pieces(&bytes);
+    decode_frame(frame.finish()).unwrap()
+}
+
+/// Reads the one piece of a frame.
+fn read(
+    frame: &proto::ServerFrame,
+    held: Option<&Market>,
+    to: &Market,
+    since: Revision,
+) -> Result<MarketDelta, PieceError> {
+    let lists = [
+        (PieceKind::Snapshot, &frame.snapshots),
+        (PieceKind::Delta, &frame.deltas),
+        (PieceKind::CatchUp, &frame.catch_ups),
+    ];
+    let (kind, bytes) = lists.into_iter().find_map(|(kind, list)| Some((kind, list.first()?))).unwrap();
+    let time = to.published_ms() / TIME_STEP_MS;
+    piece::decode(kind, bytes, frame.definitions.first(), held, to.revision(), time, since)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn every_kind_of_change_arrives_as_it_was_sent(
+        history in any_history(), a: Index, b: Index, c: Index, view in any_view()
+    ) {
+        let [cursor, from, to] = history.pick([a, b, c]);
+        let mut change = MarketDelta::default();
+
+        snapshot(from, view, &mut change);
+        let read_snapshot = read(&frame_of(&change, None, from), None, from, Revision(0));
+        let mut held = start(&read_snapshot.unwrap()).unwrap();
+        prop_assert!(shows(&held, from, view));
+        let mut caught_up = held.clone();
+
+        // A delta is read against what the receiver holds, which knows nothing but what the view shows.
+        diff(from, to, view, &mut change);
+        let frame = frame_of(&change, Some((from, view)), to);
+        let delta = read(&frame, Some(&held), to, Revision(0)).unwrap();
+        prop_assert_eq!(&delta.cells, &change.cells);
+        prop_assert_eq!(apply(&mut held, &delta), Ok(()));
+        prop_assert!(shows(&held, to, view));
+        prop_assert_eq!(held.digest(View::FULL), to.digest(view));
+        prop_assert_eq!(held.published_ms(), to.published_ms());
+
+        let since = cursor.revision();
+        catch_up(to, since, view, &mut change);
+        let late = read(&frame_of(&change, None, to), Some(&caught_up), to, since).unwrap();
+        prop_assert_eq!(apply(&mut caught_up, &late), Ok(()));
+        prop_assert!(shows(&caught_up, to, view));
+    }
+
+    #[test]
+    fn no_bytes_make_a_piece_panic_or_grow(
+        history in any_history(), view in any_view(),
+        noise in proptest::collection::vec(any::<u8>(), 0..200),
+        kind in proptest::sample::select(&[PieceKind::Snapshot, PieceKind::Delta, PieceKind::CatchUp][..]),
+        time: u64, revision: u64,
+    ) {
+        let market = history.last();
+        let held = mirror(market, view);
+        let length = noise.len();
+        let noise = Bytes::from(noise);
+        let definition = proto::Definition { market: u32::from(*noise.first().unwrap_or(&0)), id: "x".into(), ..Default::default() };
+        for held in [None, Some(&held)] {
+            let decoded = piece::decode(kind, &noise, Some(&definition), held, Revision(revision), time, Revision(0));
+            if let Ok(change) = decoded {
+                // Every cell takes at least a byte, and one more byte may clear seven ladders.
+                prop_assert!(change.cells.len() <= length && change.cleared.len() <= 7 * length);
+            }
+        }
+        let _ = decode_frame(noise);
+    }
+
+    #[test]
+    fn a_damaged_frame_is_refused_or_read_and_never_panics(
+        history in any_history(), a: Index, b: Index, view in any_view(),
+        at: Index, flip in 1u8..=255, cut in proptest::option::of(any::<Index>()),
+    ) {
+        let [from, to] = history.pick([a, b]);
+        let mut change = MarketDelta::default();
+        diff(from, to, view, &mut change);
+        let mut encoder = PieceEncoder::default();
+        encoder.set_frame_time(to.published_ms());
+        let mut bytes = Vec::new();
+        encoder.encode(&change, Some((from, view)), to.price_ladder(), &mut bytes);
+        let position = at.index(bytes.len());
+        bytes[position] ^= flip;
+        if let Some(cut) = cut {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        let length = bytes.len();
+        let Ok(frame) = decode_frame(bytes.into()) else { return Ok(()) };
+        let mut held = mirror(from, view);
+        for piece in &frame.deltas {
+            let time = to.published_ms() / TIME_STEP_MS;
+            let definition = frame.definitions.first();
+            let read = piece::decode(PieceKind::Delta, piece, definition, Some(&held), to.revision(), time, Revision(0));
+            if let Ok(change) = read {
+                prop_assert!(change.cells.len() <= length);
+                let _ = apply(&mut held, &change);
+            }
+        }
+        // Whatever was applied, the digest that is kept up to date is the digest of what is held.
+        let cells = held.cells(View::FULL);
+        prop_assert_eq!(mirror(&held, View::FULL).digest(View::FULL), held.digest(View::FULL));
+        prop_assert_eq!(mirror(&held, View::FULL).cells(View::FULL), cells);
+    }
+}
