@@ -66,8 +66,10 @@ struct World {
 impl World {
     fn new(markets: u32, view: View) -> Self {
         let mut store = Store::new(Epoch(1));
-        let commit = Commit { published_ms: 1_700_000_000_000, markets: (0..markets).map(image).collect() };
-        store.commit(&commit).expect("a good commit");
+        for market in 0..markets {
+            let commit = Commit { published_ms: 1_700_000_000_000, markets: vec![image(market)] };
+            store.commit(&commit).expect("a good commit");
+        }
         let heartbeat_interval_ms = 1 << 40;
         let config = FanoutConfig { flush_interval_ms: 0, heartbeat_interval_ms, ..FanoutConfig::default() };
         let mut fanout = Fanout::new(config);

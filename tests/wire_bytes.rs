@@ -96,7 +96,7 @@ fn plain_frames_are_a_small_share_of_the_json_they_stand_for() {
         "{:34} {:>8} {:>10} {:>9} {:>9} {:>9} {:>9}",
         "recording", "messages", "JSON B/msg", "deflate %", "plain B", "plain %", "prices %"
     );
-    let (mut log_plain, mut log_deflate, mut count) = (0.0, 0.0, 0);
+    let (mut log_plain, mut log_prices, mut log_deflate, mut count) = (0.0, 0.0, 0.0, 0);
     for path in support::recordings() {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let (mut raw, mut deflated, mut plain, mut prices, mut messages) = (0, 0, 0, 0, 0);
@@ -135,6 +135,7 @@ fn plain_frames_are_a_small_share_of_the_json_they_stand_for() {
         );
         if messages >= MESSAGES_MIN {
             log_plain += share(plain).ln();
+            log_prices += share(prices).ln();
             log_deflate += share(deflated).ln();
             count += 1;
         }
@@ -144,8 +145,10 @@ fn plain_frames_are_a_small_share_of_the_json_they_stand_for() {
     }
     let mean = |log: f64| (log / f64::from(count)).exp();
     println!(
-        "geometric mean of {count} recordings of {MESSAGES_MIN} messages and more: plain {:.1} %, permessage-deflate {:.1} % of the JSON",
+        "geometric mean of {count} recordings of {MESSAGES_MIN} messages and more: plain {:.1} %, prices only {:.1} %, \
+         permessage-deflate {:.1} % of the JSON",
         mean(log_plain) * 100.0,
+        mean(log_prices) * 100.0,
         mean(log_deflate) * 100.0,
     );
     assert!(mean(log_plain) <= PLAIN_SHARE_MAX);

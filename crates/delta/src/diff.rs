@@ -90,7 +90,7 @@ pub fn catch_up(target: &Market, since: Revision, view: View, out: &mut MarketDe
 pub fn snapshot(target: &Market, view: View, out: &mut MarketDelta) {
     out.reset(target.number(), Base::Nothing, target.revision(), target.published_ms());
     out.id = Some(target.id().clone());
-    out.selections.extend(target.selections().iter().map(|selection| selection.key()));
+    out.selections.extend(target.selections().iter().map(oddswire_model::Selection::key));
     let mut attributes = |owner, attributes: &Attributes| {
         out.attributes.extend(attributes.iter().map(|(name, value)| AttributeChange {
             owner,
@@ -110,7 +110,7 @@ fn definition_since(target: &Market, since: Revision, out: &mut MarketDelta) {
     let new = target.selections().iter().rev().take_while(|selection| selection.created() > since).count();
     let first = target.selections().len() - new;
     out.first_selection = first as u16;
-    out.selections.extend(target.selections()[first..].iter().map(|selection| selection.key()));
+    out.selections.extend(target.selections()[first..].iter().map(oddswire_model::Selection::key));
     let mut attributes = |owner, attributes: &Attributes| {
         if attributes.revision() > since {
             let changed = attributes.entries().iter().filter(|attribute| attribute.revision > since);

@@ -108,10 +108,13 @@ impl Store {
                 return Err(Refusal::named(&update.id, "market", Reason::OtherProducer).into());
             }
         }
-        let committed = self.commit(commit)?;
+        let mut committed = self.commit(commit)?;
         let numbers: Vec<_> = commit.markets.iter().filter_map(|update| self.number(&update.id)).collect();
-        if let Some(state) = self.producers.get_mut(producer) {
-            state.markets.extend(numbers);
+        let Some(state) = self.producers.get_mut(producer) else { return Ok(Published::Applied(committed)) };
+        let new: Vec<_> = numbers.iter().copied().filter(|&number| state.markets.insert(number)).collect();
+        if state.held {
+            // Whoever has not said everything again is not believed about new markets either.
+            self.hold_in(&mut committed, &new);
         }
         Ok(Published::Applied(committed))
     }
@@ -162,5 +165,29 @@ impl Store {
         state.held = held;
         let markets: Vec<_> = state.markets.iter().copied().collect();
         Some(self.commit_cell(&markets, CellKey::market(Field::Held), u64::from(held)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use oddswire_model::{Epoch, MarketId, MarketStatus, MarketUpdate};
+
+    use super::*;
+
+    #[test]
+    fn what_a_held_producer_brings_is_held_until_it_has_said_everything_again() {
+        let open = |id: &str| {
+            let mut update = MarketUpdate::new(MarketId::new(id).unwrap());
+            update.fields.push((Field::Status, MarketStatus::Open as u64));
+            Commit { published_ms: 1, markets: vec![update] }
+        };
+        let mut store = Store::new(Epoch(1));
+        store.announce_producer("feed", 1).unwrap();
+        store.publish("feed", 1, 1, &open("1.1")).unwrap();
+        store.hold_producer("feed").unwrap();
+        store.publish("feed", 1, 2, &open("1.2")).unwrap();
+        assert!(store.markets().all(|market| market.status() == MarketStatus::Suspended));
+        store.release_producer("feed").unwrap();
+        assert!(store.markets().all(|market| market.status() == MarketStatus::Open));
     }
 }

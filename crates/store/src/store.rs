@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 
-use oddswire_model::{CellKey, Commit, Epoch, Market, MarketId, MarketNumber, MarketStatus, Revision, Topic};
+use oddswire_model::{
+    CellKey, Commit, Epoch, Field, Market, MarketId, MarketNumber, MarketStatus, Revision, Topic,
+};
 use rustc_hash::FxHashMap;
 
 use crate::{
@@ -246,6 +248,18 @@ impl Store {
         }
         while self.removals.front().is_some_and(|removal| removal.revision <= horizon) {
             self.removals.pop_front();
+        }
+    }
+
+    /// Holds markets within a commit that nobody has seen yet.
+    pub(crate) fn hold_in(&mut self, committed: &mut Committed, numbers: &[MarketNumber]) {
+        for &number in numbers {
+            if let Some(market) = self.markets.get_mut(number.0 as usize).and_then(Option::as_mut) {
+                let mut applied = Applied::default();
+                apply::set(market, CellKey::market(Field::Held), 1, committed.revision, &mut applied);
+                let published_ms = market.published_ms();
+                self.note(number, applied, published_ms, committed);
+            }
         }
     }
 
