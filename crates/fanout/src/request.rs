@@ -179,7 +179,7 @@ impl Fanout {
             // It belongs to neither group until it has been told where it stands.
             connection.is_live = false;
         }
-        self.bring_forward(now_ms, store, id, old_id, new_id);
+        self.bring_forward(now_ms, store, id, new_id, resumed.as_ref().map(|(_, interest)| interest));
         let (Some(new), Some(connection)) = (self.groups.get(&new_id), self.connections.get_mut(&id)) else {
             return;
         };
@@ -214,19 +214,33 @@ impl Fanout {
         }
     }
 
-    /// A connection moves between groups: markets that the new one follows in another class must not be older there
-    /// than what the connection has seen, so they are flushed ahead of their time.
-    fn bring_forward(&mut self, now_ms: u64, store: &Store, id: ConnectionId, from: GroupId, to: GroupId) {
-        let (Some(from), Some(to)) = (self.groups.get(&from), self.groups.get(&to)) else { return };
-        let Some(connection) = self.connections.get(&id) else { return };
+    /// A connection moves to a group. What it holds of a market may be newer than the group's baseline: where it
+    /// followed the market in another class, or resumes it and had it from another class or another gateway. Those
+    /// markets are flushed ahead of their time, because a delta fits nobody who is ahead of its base.
+    fn bring_forward(
+        &mut self,
+        now_ms: u64,
+        store: &Store,
+        id: ConnectionId,
+        to: GroupId,
+        resumed: Option<&Interest>,
+    ) {
+        let (Some(connection), Some(to)) = (self.connections.get(&id), self.groups.get(&to)) else { return };
+        let from = self.groups.get(&connection.group);
         let mut behind = vec![Vec::new(); self.classes.len()];
         for (&market, lane) in &to.lanes {
-            let is_other = match from.lanes.get(&market) {
+            let is_dirty = self.classes[lane.class].baseline(market).is_some_and(|held| held.is_dirty);
+            let is_ahead = || match from.and_then(|from| from.lanes.get(&market)) {
                 Some(held) => held.class != lane.class,
-                // It left with an earlier request, and the connection has not been told yet.
-                None => connection.removed.contains(&market),
+                // It left with an earlier request and the connection has not been told yet, or it is resumed.
+                None => {
+                    connection.removed.contains(&market)
+                        || resumed.is_some_and(|interest| {
+                            interest.topics.iter().any(|topic| store.is_member(market, topic))
+                        })
+                }
             };
-            if is_other && self.classes[lane.class].baseline(market).is_some_and(|held| held.is_dirty) {
+            if is_dirty && is_ahead() {
                 behind[lane.class].push(market);
             }
         }

@@ -1,6 +1,6 @@
 //! What must be true, always and at the end.
 
-use oddswire_model::{Field, Market, MarketNumber, MarketStatus, Revision, STATUS_EDGES_KEPT, View};
+use oddswire_model::{Attributes, Field, Market, MarketNumber, MarketStatus, Revision, STATUS_EDGES_KEPT, View};
 use oddswire_session::{Event, MarketState, Reading};
 
 use crate::simulation::{Happening, Simulation};
@@ -227,7 +227,11 @@ impl Simulation {
                         && held.attributes().iter().eq(truth.attributes().iter())
                 });
                 if !is_same {
-                    return Err(format!("the store does not hold the truth of market {}", truth.id()));
+                    let differences = held.map(|held| differences(held, truth, View::FULL));
+                    return Err(format!(
+                        "the store does not hold the truth of market {}: {differences:?}",
+                        truth.id()
+                    ));
                 }
             }
         }
@@ -310,10 +314,12 @@ fn view_of(entry: &crate::history::Entry, client: &crate::receiver::Receiver) ->
 /// The first cells that differ, as held and as they should be.
 fn differences(held: &Market, truth: &Market, view: View) -> Vec<String> {
     let names = |market: &Market| {
-        let selections = market.selections().iter();
-        let of_selections =
-            selections.map(|selection| format!("{} {:?}", selection.key(), selection.attributes()));
-        std::iter::once(format!("{:?}", market.attributes())).chain(of_selections).collect::<Vec<_>>()
+        let text = |attributes: &Attributes| format!("{:?}", attributes.iter().collect::<Vec<_>>());
+        let of_selections = market
+            .selections()
+            .iter()
+            .map(|selection| format!("{} {}", selection.key(), text(selection.attributes())));
+        std::iter::once(text(market.attributes())).chain(of_selections).collect::<Vec<_>>()
     };
     let (names, true_names) = (names(held), names(truth));
     if names != true_names {

@@ -33,14 +33,14 @@ const REDRAW_EVERY: Duration = Duration::from_millis(100);
 #[derive(Debug, Args)]
 #[command(
     long_about = "Reads Betfair Exchange Stream recordings (plain, bzip2 or gzip; one JSON message a line) and publishes \
-                  them, one after the other, at the speed at which they were recorded, faster, or as fast as the server \
-                  takes them.\n\n\
-                  When it has ended, the server suspends its markets after a few seconds, as it does for every producer \
-                  that falls silent; with --stay it goes on vouching for the last prices until Ctrl-C.",
+                  them, one after the other, as fast as the server takes them, at the speed at which they were recorded, or at \
+                  any multiple of it.\n\n\
+                  The server is told that it is a recording: its markets keep their last prices when it has ended, and \
+                  receivers are told how old they are.",
     after_help = "Examples:\n  \
-                  oddswire replay match.bz2 --to http://127.0.0.1:7410\n  \
+                  oddswire replay match.bz2 --to http://127.0.0.1:7410 --speed 1\n  \
                   oddswire replay day/*.bz2 --to 10.0.0.5:7410 --speed 60\n  \
-                  oddswire replay match.bz2 --to http://127.0.0.1:7410 --speed max --producer load-test"
+                  oddswire replay match.bz2 --to http://127.0.0.1:7410 --producer load-test"
 )]
 pub(super) struct Arguments {
     /// The recordings, in the order in which to publish them.
@@ -49,15 +49,12 @@ pub(super) struct Arguments {
     /// Where the server takes commits, for example http://127.0.0.1:7410.
     #[arg(long, value_name = "URL")]
     to: String,
-    /// How many times faster than recorded: 1, 10, any number, or max.
-    #[arg(long, default_value = "1")]
+    /// How many times faster than recorded: 1, 10, any number, or max for as fast as the server takes it.
+    #[arg(long, default_value = "max")]
     speed: Speed,
     /// Name of the producer; two that publish at the same time need different ones.
     #[arg(long, default_value = "replay")]
     producer: String,
-    /// Go on vouching for the last prices after the end, until Ctrl-C.
-    #[arg(long)]
-    stay: bool,
 }
 
 /// What the reading thread hands over.
@@ -96,10 +93,6 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         eprintln!("stopped before the end");
     }
     let producer = replay.finish().await?;
-    if finished && arguments.stay {
-        eprintln!("the prices stand until Ctrl-C");
-        shutdown.next().await;
-    }
     producer.close().await?;
     Ok(())
 }
