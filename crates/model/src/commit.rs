@@ -21,8 +21,8 @@ pub struct MarketUpdate {
     /// An image: every price and amount that the update does not name is gone afterwards.
     /// Statuses, in-play, the price ladder and attributes are not prices and stay.
     pub image: bool,
-    /// The definition is complete: attributes and one-value facts of selections
-    /// (status, starting price, reduction factor) that it does not name are gone.
+    /// The definition is complete: attributes of the market, and attributes and one-value facts (status, starting price,
+    /// reduction factor) of the selections that stand here, are gone if they are not named.
     pub complete_definition: bool,
     /// Market fields and their new values (0 removes).
     pub fields: Vec<(Field, u64)>,

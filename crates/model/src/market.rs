@@ -446,6 +446,20 @@ mod tests {
     }
 
     #[test]
+    fn a_status_that_a_commit_sets_and_takes_back_is_no_edge() {
+        let (mut market, _) = market();
+        let mut set = |status: MarketStatus, revision| {
+            market.set(CellKey::market(Field::Status), status as u64, Revision(revision));
+        };
+        set(MarketStatus::Open, 2);
+        set(MarketStatus::Suspended, 3);
+        set(MarketStatus::Open, 3);
+        set(MarketStatus::Closed, 4);
+        let edges: Vec<_> = market.status_edges().map(|edge| (edge.revision.0, edge.status)).collect();
+        assert_eq!(edges, [(2, MarketStatus::Open), (4, MarketStatus::Closed)]);
+    }
+
+    #[test]
     fn a_status_of_a_later_version_is_not_bettable() {
         let (mut market, _) = market();
         market.set(CellKey::market(Field::Status), 77, Revision(2));

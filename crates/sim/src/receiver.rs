@@ -121,9 +121,9 @@ pub(crate) fn any_views(random: &mut Random) -> (Vec<View>, Vec<View>) {
     ];
     let asked: Vec<View> = (0..random.between(1, 3)).map(|_| *random.pick(&all)).collect();
     let mut closed = asked.clone();
-    for at in 0..asked.len() {
+    for &view in &asked {
         for known in closed.clone() {
-            closed.push(known.union(asked[at]));
+            closed.push(known.union(view));
         }
     }
     let mut distinct: Vec<View> = Vec::new();

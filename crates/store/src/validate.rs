@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use oddswire_model::{
     AttributeValue, Commit, Field, FieldKind, MAX_SELECTIONS, Market, MarketId, MarketStatus, MarketUpdate,
-    Price, PriceLadder, SelectionStatus, Volume,
+    Price, PriceLadder, SelectionKey, SelectionStatus, Volume,
 };
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::refusal::{Reason, Refusal};
 
@@ -26,6 +27,7 @@ pub(crate) fn validate<'a>(
     market: impl Fn(&MarketId) -> Option<&'a Market>,
 ) -> Result<(), Refusal> {
     let mut changes = 0usize;
+    let mut named: FxHashMap<&MarketId, Named> = FxHashMap::default();
     for (at, update) in commit.markets.iter().enumerate() {
         if at >= MAX_MARKETS_PER_COMMIT {
             let reason = Reason::TooManyMarkets(commit.markets.len());
@@ -37,8 +39,33 @@ pub(crate) fn validate<'a>(
             return Err(Refusal::named(&update.id, "commit", Reason::TooManyChanges(MAX_CHANGES_PER_COMMIT)));
         }
         validate_market(update, existing)?;
+        let named = named.entry(&update.id).or_default();
+        named.total += update.selections.len();
+        let standing = existing.map_or(0, |market| market.selections().len());
+        if standing + named.total > MAX_SELECTIONS {
+            // Only now is it worth counting which of them are new.
+            let is_new =
+                |key: &SelectionKey| existing.is_none_or(|market| market.selection_number(*key).is_none());
+            let from = named.new.as_ref().map_or(0, |_| at);
+            let same = commit.markets[from..=at].iter().filter(|other| other.id == update.id);
+            let keys = same.flat_map(|other| &other.selections).map(|selection| selection.key);
+            let new = named.new.get_or_insert_default();
+            new.extend(keys.filter(is_new));
+            if standing + new.len() > MAX_SELECTIONS {
+                let reason = Reason::TooManySelections(standing + new.len());
+                return Err(Refusal::named(&update.id, "selections", reason));
+            }
+        }
     }
     Ok(())
+}
+
+/// What a commit has said of a market's selections so far; the market may stand in it several times.
+#[derive(Default)]
+struct Named {
+    total: usize,
+    /// Those that the market does not have yet, once it matters.
+    new: Option<FxHashSet<SelectionKey>>,
 }
 
 fn update_changes(update: &MarketUpdate) -> usize {
@@ -73,22 +100,8 @@ fn validate_market(update: &MarketUpdate, existing: Option<&Market>) -> Result<(
         }
     }
     validate_attributes(id, &update.attributes)?;
-    let selections = existing.map_or(0, |market| market.selections().len());
-    if update.selections.len() > MAX_SELECTIONS || selections > MAX_SELECTIONS {
+    if update.selections.len() > MAX_SELECTIONS {
         return Err(Refusal::named(id, "selections", Reason::TooManySelections(update.selections.len())));
-    }
-    if selections + update.selections.len() > MAX_SELECTIONS {
-        // Only now is it worth counting which of them are new.
-        let new = update
-            .selections
-            .iter()
-            .filter(|selection| {
-                existing.is_none_or(|market| market.selection_number(selection.key).is_none())
-            })
-            .count();
-        if selections + new > MAX_SELECTIONS {
-            return Err(Refusal::named(id, "selections", Reason::TooManySelections(selections + new)));
-        }
     }
     for selection in &update.selections {
         for &(field, value) in &selection.fields {

@@ -90,7 +90,7 @@ impl ClientSession {
             return if is_known { Ok(()) } else { Err(ClientError::NotWelcomed) };
         }
         if let Some(subscribed) = frame.subscribed {
-            self.subscribed(&subscribed);
+            self.subscribed(&subscribed)?;
         }
         if !self.follows(&frame) {
             return self.lost(frame.position.is_some());
@@ -219,10 +219,10 @@ impl ClientSession {
         self.events.push_back(Event::Welcomed { epoch, session: welcome.session.clone() });
     }
 
-    fn subscribed(&mut self, subscribed: &proto::Subscribed) {
+    fn subscribed(&mut self, subscribed: &proto::Subscribed) -> Result<(), ClientError> {
         if subscribed.ended {
             self.unsubscribing = self.unsubscribing.saturating_sub(1);
-            return;
+            return Ok(());
         }
         let resume = match subscribed.resume() {
             Resume::Unspecified => ResumeOutcome::Fresh,
@@ -234,6 +234,12 @@ impl ClientSession {
             subscription.unanswered = subscription.unanswered.saturating_sub(1);
             subscription.synced = false;
         }
+        if resume == ResumeOutcome::TooOld && self.is_resumed {
+            // The horizon has passed the cursor between two answers. What the first one vouched for cannot be told from
+            // what nobody vouches for, so all of it is asked for together.
+            return Err(ClientError::Lost);
+        }
+        self.is_resumed |= resume == ResumeOutcome::CaughtUp;
         if resume == ResumeOutcome::TooOld {
             // Whatever this connection has not sent again may be gone.
             let connection = self.stats.connections;
@@ -249,6 +255,7 @@ impl ClientSession {
             markets: subscribed.markets,
             resume,
         });
+        Ok(())
     }
 
     /// Decodes every piece against what is held, then applies them all.
@@ -451,7 +458,10 @@ impl ClientSession {
     fn remove(&mut self, number: MarketNumber) {
         if let Some(mirror) = self.mirrors.remove(&number) {
             let id = mirror.market.id().clone();
-            self.by_id.remove(&id);
+            // The feed may offer the market again, under a new number that is here already.
+            if self.by_id.get(&id) == Some(&number) {
+                self.by_id.remove(&id);
+            }
             self.events.push_back(Event::Removed { market: number, id });
         }
     }

@@ -119,6 +119,8 @@ pub struct ClientSession {
     pub(super) position: Option<(Revision, u32)>,
     /// The producers' clock in that frame, in steps of 10 ms.
     pub(super) frame_time: u64,
+    /// A subscription was resumed on this connection.
+    pub(super) is_resumed: bool,
     pub(super) subscriptions: BTreeMap<u32, Subscription>,
     pub(super) mirrors: BTreeMap<MarketNumber, Mirror>,
     pub(super) by_id: FxHashMap<MarketId, MarketNumber>,
