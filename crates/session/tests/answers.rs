@@ -173,6 +173,25 @@ fn a_market_that_returns_under_a_new_number_stays_when_the_old_number_leaves() {
 }
 
 #[test]
+fn a_horizon_that_passes_between_two_answers_ends_the_connection() {
+    let answer = |subscription, resume: proto::Resume| {
+        let subscribed = proto::Subscribed { subscription, resume: resume.into(), ..Default::default() };
+        frame(|frame| frame.subscribed(subscribed))
+    };
+    let mut session = live(5);
+    session.subscribe(2, request("sport/7"));
+    session.handle_frame(0, subscribed(2)).unwrap();
+    session.handle_frame(0, caught_up(&market(6), 5, 6)).unwrap();
+    session.disconnected();
+    session.connected(10);
+    session.handle_frame(10, welcome()).unwrap();
+    session.handle_frame(10, answer(1, proto::Resume::CaughtUp)).unwrap();
+    let too_old = session.handle_frame(10, answer(2, proto::Resume::TooOld));
+    assert_eq!(too_old, Err(ClientError::Lost));
+    assert_eq!(session.len(), 1, "what the first answer vouched for is kept");
+}
+
+#[test]
 fn what_was_never_complete_is_not_kept_for_the_next_connection() {
     let mut session = ClientSession::new(ClientConfig::default());
     session.subscribe(1, request("all"));

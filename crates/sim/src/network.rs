@@ -14,6 +14,9 @@ use crate::{
 /// Most frames that a connection may be given at once: every answer that waits, and one catch-up.
 const FRAMES_AT_ONCE_MAX: usize = MAX_CONTROL_FRAMES + FRAMES_JOINED_MAX + 2;
 
+/// First byte of a client's subscribe.
+const SUBSCRIBE_TAG: u8 = 2 << 3 | 2;
+
 impl Simulation {
     /// A client tries to connect.
     pub(crate) fn dial(&mut self, client: usize, attempt: u64) {
@@ -67,7 +70,9 @@ impl Simulation {
         while let Some(bytes) = subject.session.poll_transmit() {
             let jitter_ms = if self.faults.is_on(Fault::Jitter) { self.network.below(30) } else { 0 };
             let at_ms = link.upload(now_ms, jitter_ms);
-            if self.faults.strikes(Fault::DuplicateMessage) {
+            // Answers are told apart by their order alone, so a subscribe that is said twice is another request.
+            let is_subscribe = bytes.first() == Some(&SUBSCRIBE_TAG);
+            if !is_subscribe && self.faults.strikes(Fault::DuplicateMessage) {
                 let again = Happening::Message { link: number, bytes: bytes.clone() };
                 self.schedule.at(at_ms, again);
             }
@@ -231,7 +236,8 @@ impl Simulation {
     pub(crate) fn frame_arrives(&mut self, link: LinkNumber, bytes: Bytes) -> Result<(), String> {
         let client = self.links[link as usize].client;
         let now_ms = self.now_ms();
-        let may_be_refused = self.is_lossy() || self.is_corrupt();
+        // Where the horizon moves, it may pass a cursor between two answers of one connection.
+        let may_be_refused = self.is_lossy() || self.is_corrupt() || self.faults.is_on(Fault::HorizonAdvance);
         let subject = &mut self.clients[client];
         if subject.link != Some(link) || subject.session.connection() == Connection::Disconnected {
             return Ok(());

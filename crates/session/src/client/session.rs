@@ -152,6 +152,7 @@ impl ClientSession {
             complete: None,
             position: None,
             frame_time: 0,
+            is_resumed: false,
             subscriptions: BTreeMap::new(),
             mirrors: BTreeMap::new(),
             by_id: FxHashMap::default(),
@@ -219,6 +220,7 @@ impl ClientSession {
         self.heard_ms = now_ms;
         self.joined.clear();
         self.position = None;
+        self.is_resumed = false;
         self.transmits.clear();
         self.stats.connections += 1;
         self.send(Message::Hello(proto::Hello {
