@@ -105,7 +105,7 @@ impl ServerSession {
     /// Reads one message. `None` for a kind that a later version added; it is passed over.
     ///
     /// # Errors
-    /// What the client did wrong; [`SessionError::fatal`] says whether the session ends.
+    /// What the client did wrong; the error says whether the session ends.
     pub fn handle(&mut self, now_ms: u64, message: Bytes) -> Result<Option<Request>, SessionError> {
         if !self.limit.take(now_ms) {
             let message =
