@@ -14,7 +14,7 @@ use oddswire_model::{
 use crate::random::Random;
 
 /// Books do not count revisions.
-const NEVER: Revision = Revision(0);
+pub(crate) const NEVER: Revision = Revision(0);
 /// Facts about a selection that an image leaves alone and a complete definition clears.
 const DEFINITION_FIELDS: [Field; 3] = [Field::SelectionStatus, Field::StartingPrice, Field::ReductionFactor];
 
@@ -158,110 +158,11 @@ impl Book {
         update
     }
 
-    fn change_price(&mut self, random: &mut Random, update: &mut MarketUpdate) {
-        let number = self.any_selection(random);
-        match random.below(20) {
-            0..13 => {
-                let field = any_ladder(random);
-                let standing: Vec<Price> = self.market.selections()[usize::from(number.0)]
-                    .ladder(field)
-                    .rungs()
-                    .map(|rung| rung.price)
-                    .collect();
-                if !standing.is_empty() && random.below(3) > 0 {
-                    let price = *random.pick(&standing);
-                    let cents = if random.below(2) == 0 { 0 } else { amount(random) };
-                    self.set(update, CellKey::rung(number, field, price), cents);
-                } else {
-                    let price = self.any_price(random);
-                    self.set(update, CellKey::rung(number, field, price), amount(random));
-                }
-            }
-            13 => {
-                let (field, price, cents) = (any_ladder(random), self.any_price(random), amount(random));
-                self.market.clear_ladder(number, field, NEVER);
-                self.put(CellKey::rung(number, field, price), cents);
-                let ladder = LadderUpdate { field, replace: true, rungs: vec![(price, cents)] };
-                // Said after what the update says of the ladder already, so that it has the last word.
-                self.selection(update, number).ladders.push(ladder);
-            }
-            14 => {
-                let price = u64::from(self.any_price(random).0);
-                self.set(update, CellKey::selection(number, Field::LastTraded), price);
-            }
-            15 => {
-                let traded = self.market.value(Field::MarketTradedVolume) + random.below(1_000_000);
-                self.set(update, CellKey::market(Field::MarketTradedVolume), traded);
-                self.set(update, CellKey::selection(number, Field::TradedVolume), amount(random));
-            }
-            16 => {
-                let field = *random.pick(&[Field::NearPrice, Field::FarPrice, Field::StartingPrice]);
-                let price = *random.pick(&[0, 15_000, 23_456, u64::from(Price::INFINITE.0)]);
-                self.set(update, CellKey::selection(number, field), price);
-            }
-            _ => {
-                let price = if random.below(6) == 0 { 0 } else { u64::from(self.any_price(random).0) };
-                self.set(update, CellKey::selection(number, Field::Price), price);
-            }
-        }
-    }
-
-    fn change_status(&mut self, random: &mut Random, update: &mut MarketUpdate) {
-        let is_open = self.market.value(Field::Status) == MarketStatus::Open as u64;
-        let status = if is_open { MarketStatus::Suspended } else { MarketStatus::Open };
-        self.set(update, CellKey::market(Field::Status), status as u64);
-        if random.below(3) == 0 {
-            self.set(update, CellKey::market(Field::InPlay), random.below(2));
-        }
-        if random.below(3) == 0 {
-            self.change_price(random, update);
-        }
-    }
-
-    fn change_attribute(&mut self, random: &mut Random, update: &mut MarketUpdate) {
-        let owner = if random.below(2) == 0 { SelectionNumber::MARKET } else { self.any_selection(random) };
-        let name = *random.pick(&[name::NAME, name::SCORE, "note", "regulators"]);
-        let value = match random.below(5) {
-            0 => None,
-            1 => Some(AttributeValue::Integer(random.below(1 << 53) as i64 - (1 << 52))),
-            2 => Some(AttributeValue::Boolean(random.below(2) == 0)),
-            3 => Some(AttributeValue::Json("[\"MR_INT\"]".into())),
-            _ => text("Ünïcode ", random.below(1_000)),
-        };
-        self.attribute(update, owner, name, value);
-    }
-
-    /// Some prices go and some come, and all of them are said again.
-    fn change_image(&mut self, random: &mut Random) -> MarketUpdate {
-        let number = self.any_selection(random);
-        self.market.clear_ladder(number, any_ladder(random), NEVER);
-        self.put(CellKey::selection(number, Field::LastTraded), 0);
-        let key = CellKey::rung(number, any_ladder(random), self.any_price(random));
-        self.put(key, amount(random));
-        self.image()
-    }
-
-    /// Prices stand on another ladder from now on.
-    fn change_ladder(&mut self, random: &mut Random) -> MarketUpdate {
-        let ladder = *random.pick(&[
-            PriceLadder::Betfair,
-            PriceLadder::Decimal { step: 100 },
-            PriceLadder::Decimal { step: 500 },
-            PriceLadder::Line { step: 2_500 },
-        ]);
-        let mut update = MarketUpdate::new(self.market.id().clone());
-        self.set(&mut update, CellKey::market(Field::PriceLadder), ladder.to_code());
-        for _ in 0..3 {
-            self.change_price(random, &mut update);
-        }
-        update
-    }
-
-    fn any_selection(&self, random: &mut Random) -> SelectionNumber {
+    pub(crate) fn any_selection(&self, random: &mut Random) -> SelectionNumber {
         SelectionNumber(random.index(self.market.selections().len()) as u16)
     }
 
-    fn any_price(&self, random: &mut Random) -> Price {
+    pub(crate) fn any_price(&self, random: &mut Random) -> Price {
         let price = match self.market.price_ladder() {
             // One price in a while stands beside its ladder.
             _ if random.below(40) == 0 => Some(Price(20_001 + random.below(10) as u32)),
@@ -282,15 +183,15 @@ impl Book {
         number
     }
 
-    fn put(&mut self, key: CellKey, value: u64) {
+    pub(crate) fn put(&mut self, key: CellKey, value: u64) {
         self.market.set(key, value, NEVER);
     }
 
-    fn name(&mut self, owner: SelectionNumber, name: &str, value: Option<AttributeValue>) {
+    pub(crate) fn name(&mut self, owner: SelectionNumber, name: &str, value: Option<AttributeValue>) {
         self.market.set_attribute(owner, &Arc::from(name), value, NEVER);
     }
 
-    fn attribute(
+    pub(crate) fn attribute(
         &mut self,
         update: &mut MarketUpdate,
         owner: SelectionNumber,
@@ -305,7 +206,7 @@ impl Book {
         said.push((name.into(), value));
     }
 
-    fn set(&mut self, update: &mut MarketUpdate, key: CellKey, value: u64) {
+    pub(crate) fn set(&mut self, update: &mut MarketUpdate, key: CellKey, value: u64) {
         self.put(key, value);
         if key.selection == SelectionNumber::MARKET {
             update.fields.push((key.field, value));
@@ -321,7 +222,7 @@ impl Book {
     }
 
     /// What the update says of a selection so far.
-    fn selection<'a>(
+    pub(crate) fn selection<'a>(
         &self,
         update: &'a mut MarketUpdate,
         number: SelectionNumber,
@@ -336,11 +237,11 @@ impl Book {
     }
 }
 
-fn text(prefix: &str, number: u64) -> Option<AttributeValue> {
+pub(crate) fn text(prefix: &str, number: u64) -> Option<AttributeValue> {
     Some(AttributeValue::Text(format!("{prefix}{number}").into()))
 }
 
-fn any_ladder(random: &mut Random) -> Field {
+pub(crate) fn any_ladder(random: &mut Random) -> Field {
     match random.below(10) {
         0..4 => Field::Back,
         4..8 => Field::Lay,
@@ -348,7 +249,7 @@ fn any_ladder(random: &mut Random) -> Field {
     }
 }
 
-fn amount(random: &mut Random) -> u64 {
+pub(crate) fn amount(random: &mut Random) -> u64 {
     match random.below(50) {
         0 => (1 << 53) - 1,
         1 => 1,

@@ -1,12 +1,13 @@
 //! What must be true, always and at the end.
 
-use oddswire_model::{
-    Attributes, CellChange, Field, Market, MarketNumber, MarketStatus, Price, Revision, STATUS_EDGES_KEPT,
-    Selection, SelectionKey, View,
-};
+use oddswire_model::{MarketNumber, MarketStatus, Revision, STATUS_EDGES_KEPT, View};
 use oddswire_session::{Event, MarketState, Reading};
 
-use crate::simulation::{Happening, Simulation};
+use crate::{
+    compare::{differences, shows, view_of},
+    happening::Happening,
+    simulation::Simulation,
+};
 
 /// One check in this many compares cell by cell; the others compare digests.
 const CELLS_EVERY: u64 = 8;
@@ -29,7 +30,7 @@ impl Simulation {
                         let held = subject.session.len();
                         let kept =
                             subject.seen.iter().any(|(key, seen)| key.0 == old && seen.stated.is_some());
-                        if kept && old != 0 && !self.is_corrupt() {
+                        if kept && old != 0 && !self.faults.are_bytes_flipped() {
                             return Err(format!(
                                 "client {client} keeps {held} markets of an epoch that ended"
                             ));
@@ -62,6 +63,11 @@ impl Simulation {
             }
         }
         let subject = &mut self.clients[client];
+        let gaps = subject.session.stats().gaps;
+        if gaps > subject.gaps && !subject.is_resuming && !self.faults.are_frames_harmed() {
+            return Err(format!("client {client} saw a gap on a faithful line"));
+        }
+        subject.gaps = gaps;
         subject.is_resuming &= !subject.session.is_synced();
         touched.sort_unstable();
         touched.dedup();
@@ -91,7 +97,7 @@ impl Simulation {
 
     /// Every edge between what was held and what a change leads to was reported before it, once, in order.
     fn check_edges(&mut self, client: usize, market: MarketNumber, to: Revision) -> Result<(), String> {
-        let is_corrupt = self.is_corrupt();
+        let is_corrupt = self.faults.are_bytes_flipped();
         let epoch = self.clients[client].epoch;
         let seen = self.seen(client, market);
         let reported = std::mem::take(&mut seen.edges);
@@ -117,7 +123,7 @@ impl Simulation {
     /// A market in a client is what the store was at the revision that the client states.
     fn check_market(&mut self, client: usize, number: MarketNumber) -> Result<(), String> {
         let now_ms = self.now_ms();
-        if self.is_corrupt() {
+        if self.faults.are_bytes_flipped() {
             return Ok(());
         }
         let subject = &self.clients[client];
@@ -214,140 +220,6 @@ impl Simulation {
         }
         Ok(())
     }
-
-    /// Ten seconds after the last fault everybody holds exactly what there is.
-    pub(crate) fn check_end(&mut self) -> Result<(), String> {
-        for producer in &self.producers {
-            if producer.has_news() || producer.is_resyncing {
-                return Err(format!("{} has not got rid of what it has to say", producer.name));
-            }
-            for book in producer.books.iter().filter(|book| !book.is_finished) {
-                let truth = &book.market;
-                let held = self.gateway.store.market_by_id(truth.id());
-                let is_same = held.is_some_and(|held| {
-                    named_cells(held) == named_cells(truth)
-                        && held.value(Field::Held) == 0
-                        && held.attributes().iter().eq(truth.attributes().iter())
-                });
-                if !is_same {
-                    let differences = held.map(|held| differences(held, truth, View::FULL));
-                    return Err(format!(
-                        "the store does not hold the truth of market {}: {differences:?}",
-                        truth.id()
-                    ));
-                }
-            }
-        }
-        let unfaithful = self.is_lossy() || self.is_corrupt();
-        for client in 0..self.clients.len() {
-            let stats = self.clients[client].session.stats();
-            if !unfaithful && (stats.gaps > 0 || stats.digest_mismatches > 0) {
-                return Err(format!("client {client} saw gaps on faithful lines: {stats:?}"));
-            }
-            if let Err(what) = self.check_synced(client) {
-                if !self.is_corrupt() {
-                    return Err(what);
-                }
-                self.report.flips_left += 1;
-            }
-            self.check_everything(client)?;
-        }
-        Ok(())
-    }
-
-    fn check_synced(&self, client: usize) -> Result<(), String> {
-        let now_ms = self.now_ms();
-        let subject = &self.clients[client];
-        if !subject.session.is_synced() {
-            let states: Vec<_> = subject
-                .session
-                .markets(now_ms)
-                .filter(|reading| reading.state != MarketState::Live)
-                .map(|reading| (reading.market.number(), reading.state))
-                .collect();
-            return Err(format!(
-                "client {client} is not synced at the end: {:?}, not live: {states:?}",
-                subject.session.connection()
-            ));
-        }
-        let history = self.gateway.history();
-        let mut expected = 0;
-        for truth in self.gateway.store.markets() {
-            let Some(entry) = history.at(truth.number(), truth.revision()) else { continue };
-            let Some(view) = entry.view(subject.subscriptions.values()) else { continue };
-            expected += 1;
-            let Some(reading) = subject.session.read(truth.id(), now_ms) else {
-                return Err(format!("client {client} lacks market {} ({})", truth.id(), truth.number()));
-            };
-            if !shows(reading.market, truth, view) || reading.state != MarketState::Live {
-                return Err(format!(
-                    "client {client} does not hold market {} ({}) as it is in {view}: {:?} at {}, truth at {}",
-                    truth.id(),
-                    truth.number(),
-                    reading.state,
-                    reading.market.revision(),
-                    truth.revision()
-                ));
-            }
-        }
-        if subject.session.len() != expected {
-            let held = subject.session.len();
-            return Err(format!("client {client} holds {held} markets, {expected} are expected"));
-        }
-        Ok(())
-    }
-}
-
-/// Whether a client's market is the store's in a view: names, selections, attributes and cells.
-fn shows(held: &Market, truth: &Market, view: View) -> bool {
-    held.id() == truth.id()
-        && held.cells(View::FULL) == truth.cells(view)
-        && held.attributes().iter().eq(truth.attributes().iter())
-        && held.selections().len() == truth.selections().len()
-        && held.selections().iter().zip(truth.selections()).all(|(held, truth)| {
-            held.key() == truth.key() && held.attributes().iter().eq(truth.attributes().iter())
-        })
-}
-
-/// Every cell under its selection's own name. A change that was sent twice and reaches a new log ahead of the image may
-/// give the selections other numbers than they have at the source.
-fn named_cells(market: &Market) -> Vec<(Option<SelectionKey>, Field, Price, u64)> {
-    let name = |cell: &CellChange| market.selection(cell.key.selection).map(Selection::key);
-    let cells = market.cells(View::FULL);
-    let mut cells: Vec<_> =
-        cells.iter().map(|cell| (name(cell), cell.key.field, cell.key.price, cell.value)).collect();
-    cells.sort_unstable();
-    cells
-}
-
-/// The view in which a client follows a market, as far as its subscriptions say.
-fn view_of(entry: &crate::history::Entry, client: &crate::receiver::Receiver) -> View {
-    entry.view(client.subscriptions.values()).unwrap_or(View::FULL)
-}
-
-/// The first cells that differ, as held and as they should be.
-fn differences(held: &Market, truth: &Market, view: View) -> Vec<String> {
-    let names = |market: &Market| {
-        let text = |attributes: &Attributes| format!("{:?}", attributes.iter().collect::<Vec<_>>());
-        let of_selections = market
-            .selections()
-            .iter()
-            .map(|selection| format!("{} {}", selection.key(), text(selection.attributes())));
-        std::iter::once(text(market.attributes())).chain(of_selections).collect::<Vec<_>>()
-    };
-    let (names, true_names) = (names(held), names(truth));
-    if names != true_names {
-        return names
-            .into_iter()
-            .zip(true_names)
-            .filter(|(a, b)| a != b)
-            .map(|(a, b)| format!("{a} / {b}"))
-            .collect();
-    }
-    let (held, truth) = (held.cells(View::FULL), truth.cells(view));
-    let only_held = held.iter().filter(|cell| !truth.contains(cell)).map(|cell| format!("held {cell:?}"));
-    let only_true = truth.iter().filter(|cell| !held.contains(cell)).map(|cell| format!("true {cell:?}"));
-    only_held.chain(only_true).take(6).collect()
 }
 
 /// An event in few words.

@@ -26,9 +26,9 @@ impl Default for SimulationConfig {
         Self {
             faulty_ms: 80_000,
             calm_ms: 10_000,
-            clients: (3, 8),
-            markets: (4, 16),
-            commits_per_second: (1, 12),
+            clients: (2, 7),
+            markets: (4, 12),
+            commits_per_second: (1, 8),
             full_check_every: 16,
             no_faults: false,
             trace: false,

@@ -3,10 +3,7 @@
 use bytes::Bytes;
 use oddswire_model::Revision;
 
-use crate::{
-    fault::Fault,
-    simulation::{Happening, Simulation},
-};
+use crate::{fault::Fault, happening::Happening, simulation::Simulation};
 
 impl Simulation {
     /// Throws the dice about everything that is not about one frame.
@@ -123,6 +120,10 @@ impl Simulation {
 
     pub(crate) fn gateway_wakes(&mut self) -> Result<(), String> {
         let now_ms = self.now_ms();
+        if now_ms < self.gateway.wake_ms {
+            // Planned before something else came first; it is planned again for later.
+            return Ok(());
+        }
         self.gateway.wake_ms = u64::MAX;
         if self.gateway.is_up {
             if now_ms >= self.gateway.fanout.poll_timeout() {
@@ -169,7 +170,7 @@ impl Simulation {
             self.gateway_returns(life);
         }
         for client in 0..self.clients.len() {
-            if self.is_corrupt() {
+            if self.faults.are_bytes_flipped() {
                 // What a flipped message made of a subscription ends with its connection.
                 self.hang_up(client);
             }

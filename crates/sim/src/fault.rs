@@ -139,6 +139,23 @@ impl Faults {
         self.kinds[fault as usize].per_million > 0
     }
 
+    /// Frames may be missing, twice, or in another order than sent, inside a connection.
+    pub(crate) fn are_frames_moved(&self) -> bool {
+        [Fault::DropFrame, Fault::DuplicateFrame, Fault::ReorderFrames]
+            .into_iter()
+            .any(|fault| self.is_on(fault))
+    }
+
+    /// Bytes may be others than were sent.
+    pub(crate) fn are_bytes_flipped(&self) -> bool {
+        self.is_on(Fault::FlipFrame) || self.is_on(Fault::FlipMessage)
+    }
+
+    /// Frames may not arrive as they were sent.
+    pub(crate) fn are_frames_harmed(&self) -> bool {
+        self.are_frames_moved() || self.are_bytes_flipped()
+    }
+
     /// The generator of a kind, for the details of a strike.
     pub(crate) fn random(&mut self, fault: Fault) -> &mut Random {
         &mut self.kinds[fault as usize].random

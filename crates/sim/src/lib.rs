@@ -9,19 +9,23 @@
 //! ```
 //! use oddswire_sim::{Simulation, SimulationConfig};
 //!
-//! let report = Simulation::new(7, SimulationConfig::default()).run().unwrap();
+//! let report = Simulation::new(1, SimulationConfig::default()).run().unwrap();
 //! assert!(report.checks > 0);
 //! ```
 
 mod book;
 mod check;
+mod compare;
 mod config;
 mod disturb;
+mod end;
 mod fault;
 mod gateway;
+mod happening;
 mod history;
 mod link;
 mod network;
+mod news;
 mod producer;
 mod random;
 mod receiver;

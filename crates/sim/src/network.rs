@@ -7,8 +7,9 @@ use oddswire_wire::{decode_frame, limits::FRAMES_JOINED_MAX};
 
 use crate::{
     fault::Fault,
+    happening::Happening,
     link::{Link, LinkNumber},
-    simulation::{Happening, Simulation},
+    simulation::Simulation,
 };
 
 /// Most frames that a connection may be given at once: every answer that waits, and one catch-up.
@@ -93,6 +94,9 @@ impl Simulation {
     pub(crate) fn client_wakes(&mut self, client: usize) {
         let now_ms = self.now_ms();
         let subject = &mut self.clients[client];
+        if now_ms < subject.wake_ms {
+            return;
+        }
         subject.wake_ms = u64::MAX;
         if subject.link.is_some() && subject.session.handle_timeout(now_ms) {
             return self.hang_up(client);
@@ -237,7 +241,7 @@ impl Simulation {
         let client = self.links[link as usize].client;
         let now_ms = self.now_ms();
         // Where the horizon moves, it may pass a cursor between two answers of one connection.
-        let may_be_refused = self.is_lossy() || self.is_corrupt() || self.faults.is_on(Fault::HorizonAdvance);
+        let may_be_refused = self.faults.are_frames_harmed() || self.faults.is_on(Fault::HorizonAdvance);
         let subject = &mut self.clients[client];
         if subject.link != Some(link) || subject.session.connection() == Connection::Disconnected {
             return Ok(());
@@ -281,18 +285,6 @@ impl Simulation {
         }
         self.hang_up(client);
         Ok(())
-    }
-
-    /// Frames may be missing, twice, or in another order than sent, inside a connection.
-    pub(crate) fn is_lossy(&self) -> bool {
-        [Fault::DropFrame, Fault::DuplicateFrame, Fault::ReorderFrames]
-            .into_iter()
-            .any(|fault| self.faults.is_on(fault))
-    }
-
-    /// Bytes may be others than were sent.
-    pub(crate) fn is_corrupt(&self) -> bool {
-        self.faults.is_on(Fault::FlipFrame) || self.faults.is_on(Fault::FlipMessage)
     }
 }
 

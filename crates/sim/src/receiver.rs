@@ -40,6 +40,8 @@ pub(crate) struct Receiver {
     pub(crate) epoch: u64,
     pub(crate) seen: FxHashMap<(u64, MarketNumber), Seen>,
     pub(crate) frames: u64,
+    /// Gaps that it has noticed.
+    pub(crate) gaps: u64,
     /// The time that is planned for the next timeout.
     pub(crate) wake_ms: u64,
     pub(crate) random: Random,
@@ -60,6 +62,7 @@ impl Receiver {
             epoch: 0,
             seen: FxHashMap::default(),
             frames: 0,
+            gaps: 0,
             wake_ms: u64::MAX,
             random: Random::new(seed, 0x3000 + number as u64),
             views: views.to_vec(),

@@ -6,8 +6,9 @@ use oddswire_model::Commit;
 
 use crate::{
     fault::Fault,
+    happening::Happening,
     producer::{Answer, Body, Producer, RETRY_MS, Upload},
-    simulation::{Happening, Simulation},
+    simulation::Simulation,
 };
 
 /// A producer that has had nothing to say for so long says that it is there.
