@@ -89,7 +89,7 @@ async fn a_silent_producers_markets_are_suspended_until_it_has_said_everything_a
     open.fields.push((Field::Status, MarketStatus::Open as u64));
     let open = Commit { published_ms: 1, markets: vec![open] };
     let mut first = ProducerConfig::new(format!("http://{}", server.grpc), "feed", 1);
-    first.interval_ms = 200;
+    first.interval_ms = 500;
     let mut feed = Producer::connect(first.clone()).await.expect("the server is there");
     feed.publish(&open).await.expect("the server takes it");
     feed.flush().await.expect("acknowledged");
@@ -99,14 +99,21 @@ async fn a_silent_producers_markets_are_suspended_until_it_has_said_everything_a
         client.subscribe(Subscription::new(["all"]).max_rate_ms(1_000)).expect("a good subscription");
     client.synced_within(Duration::from_secs(10)).await.expect("the market arrives");
     let status = || client.read(&id, |reading| reading.status());
-    assert_eq!(status(), Some(MarketStatus::Open));
+    let becomes = async |expected: MarketStatus| {
+        let waited = tokio::time::timeout(Duration::from_secs(20), async {
+            while status() != Some(expected) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        });
+        waited.await.unwrap_or_else(|_| panic!("it stays {:?} and never becomes {expected:?}", status()));
+    };
+    becomes(MarketStatus::Open).await;
 
     // Heartbeats keep it open for longer than three intervals, and silence ends it.
-    tokio::time::sleep(Duration::from_millis(1_000)).await;
+    tokio::time::sleep(Duration::from_millis(2_000)).await;
     assert_eq!(status(), Some(MarketStatus::Open));
     drop(feed);
-    tokio::time::sleep(Duration::from_millis(1_200)).await;
-    assert_eq!(status(), Some(MarketStatus::Suspended), "three intervals of silence");
+    becomes(MarketStatus::Suspended).await;
 
     let mut feed =
         Producer::connect(ProducerConfig { producer_epoch: 2, ..first }).await.expect("the server is there");
@@ -116,7 +123,6 @@ async fn a_silent_producers_markets_are_suspended_until_it_has_said_everything_a
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(status(), Some(MarketStatus::Suspended), "an image alone does not reopen it");
     feed.resync_complete().expect("the connection is there");
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(status(), Some(MarketStatus::Open));
+    becomes(MarketStatus::Open).await;
     server.stop().await;
 }
