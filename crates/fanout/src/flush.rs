@@ -33,7 +33,6 @@ impl Fanout {
     /// Flushes every class that is due.
     pub(crate) fn flush(&mut self, now_ms: u64, store: &Store) {
         let mut pieces = Pieces::default();
-        self.encoder.set_frame_time(store.published_ms());
         let mut due = 0u32;
         let mut is_late = false;
         for class in 0..self.classes.len() {
@@ -66,7 +65,6 @@ impl Fanout {
         class: ClassIndex,
     ) {
         let mut pieces = Pieces::default();
-        self.encoder.set_frame_time(store.published_ms());
         if self.encode_at_once(store, markets, class, &mut pieces) {
             self.hand_out(now_ms, store, 1 << class, pieces, &Moves::new(), Conflation::Asked);
         }
@@ -104,6 +102,7 @@ impl Fanout {
                 continue;
             }
             let start = pieces.bytes.len();
+            self.encoder.set_frame_time(store.published_ms());
             self.encoder.encode(
                 &self.change,
                 Some((&baseline.market, view)),

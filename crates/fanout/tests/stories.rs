@@ -194,3 +194,22 @@ fn the_published_time_is_right_whatever_the_view_does_not_show() {
         }
     }
 }
+
+#[test]
+fn the_published_time_is_right_when_a_producers_clock_is_behind_anothers() {
+    let mut world = World::new();
+    world.commit(status("1.1", MarketStatus::Open));
+    let id = world.follow("all", View::FULL, 1_000);
+    let mut apply = |published_ms, update| {
+        let commit = Commit { published_ms, markets: vec![update] };
+        let committed = world.store.commit(&commit).unwrap();
+        world.fanout.handle_commit(world.now_ms, &world.store, &committed);
+    };
+    // Somebody's clock is an hour ahead; then a suspension with the right time is flushed at once, ahead of the others.
+    apply(1_700_003_600_000, back("1.1", 20_000, 500));
+    apply(1_700_000_000_010, status("1.1", MarketStatus::Suspended));
+    world.turn();
+    let held = world.store.markets().next().unwrap().published_ms();
+    let shown = world.clients[&id].markets(world.now_ms).next().unwrap().market.published_ms();
+    assert_eq!((held, shown), (1_700_000_000_010, 1_700_000_000_010));
+}
