@@ -104,7 +104,6 @@ pub struct Inboxes {
 
 /// Owns everything that changes.
 pub struct Engine {
-    config: EngineConfig,
     started: Instant,
     store: Store,
     fanout: Fanout,
@@ -122,12 +121,11 @@ impl Engine {
         Self {
             started: Instant::now(),
             store: Store::new(epoch),
-            fanout: Fanout::new(config.fanout.clone()),
+            fanout: Fanout::new(config.fanout),
             connections: Connections::default(),
             producers: Producers::default(),
             horizon: Horizon::new(config.resume_horizon, config.settled_retention),
             disconnects: Default::default(),
-            config,
         }
     }
 
@@ -348,11 +346,6 @@ impl Engine {
             // Its task has ended, or takes nothing: the end of it will be reported, or has been.
             self.drop_connection(id);
         }
-    }
-
-    /// The settings it runs with.
-    pub fn config(&self) -> &EngineConfig {
-        &self.config
     }
 }
 
