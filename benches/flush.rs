@@ -5,7 +5,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use oddswire_fanout::{ConnectionId, Fanout, FanoutConfig, Output};
+use oddswire_fanout::{ConnectionId, Delivery, Fanout, FanoutConfig, LocalShard};
 use oddswire_model::{
     Commit, Epoch, Field, Handicap, LadderUpdate, MarketId, MarketUpdate, Price, PriceLadder, SelectionId,
     SelectionKey, SelectionUpdate, View,
@@ -59,6 +59,7 @@ struct World {
     markets: u32,
     store: Store,
     fanout: Fanout,
+    shard: LocalShard,
     client: ClientSession,
     id: ConnectionId,
 }
@@ -74,14 +75,16 @@ impl World {
         let config = FanoutConfig { flush_interval_ms: 0, heartbeat_interval_ms, ..FanoutConfig::default() };
         let mut fanout = Fanout::new(config);
         fanout.handle_timeout(0, &store);
-        let id = fanout.connect(0);
+        let (id, mut shard) = (ConnectionId(0), LocalShard::default());
+        shard.join(id);
+        fanout.connect(0, id);
         let mut client = ClientSession::new(ClientConfig::default());
         client.subscribe(
             1,
             SubscriptionRequest { topics: vec!["all".parse().expect("a topic")], view, rate_ms: 0 },
         );
         client.connected(0);
-        let mut world = Self { now_ms: 0, turn: 0, markets, store, fanout, client, id };
+        let mut world = Self { now_ms: 0, turn: 0, markets, store, fanout, shard, client, id };
         while let Some(message) = world.client.poll_transmit() {
             world.fanout.handle_message(0, &world.store, id, message);
             world.receive();
@@ -106,13 +109,13 @@ impl World {
     /// Lets the receiver take what was sent; returns its bytes.
     fn receive(&mut self) -> usize {
         let mut bytes = 0;
-        while let Some(output) = self.fanout.poll_output() {
-            let Output::Frames { frames, .. } = output else { continue };
+        while let Some(delivery) = self.shard.poll(self.now_ms, &mut self.fanout, &self.store) {
+            let Delivery::Frames { frames, .. } = delivery else { continue };
             for frame in frames {
                 bytes += frame.len();
                 self.client.handle_frame(0, frame).expect("a good frame");
             }
-            self.fanout.ready(&self.store, self.id);
+            self.shard.ready(self.id);
         }
         while self.client.poll_event().is_some() {}
         bytes
@@ -121,12 +124,12 @@ impl World {
     /// Throws away what was sent, as fast as can be.
     fn discard(&mut self) -> usize {
         let mut bytes = 0;
-        while let Some(output) = self.fanout.poll_output() {
-            if let Output::Frames { frames, .. } = output {
+        while let Some(delivery) = self.shard.poll(self.now_ms, &mut self.fanout, &self.store) {
+            if let Delivery::Frames { frames, .. } = delivery {
                 bytes += frames.iter().map(bytes::Bytes::len).sum::<usize>();
             }
         }
-        self.fanout.ready(&self.store, self.id);
+        self.shard.ready(self.id);
         bytes
     }
 

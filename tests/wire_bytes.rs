@@ -7,7 +7,7 @@ mod support;
 
 use bytes::Bytes;
 use flate2::{Compress, Compression, FlushCompress};
-use oddswire_fanout::{Fanout, FanoutConfig, Output};
+use oddswire_fanout::{ConnectionId, Delivery, Fanout, FanoutConfig, LocalShard};
 use oddswire_feeds::betfair::Recording;
 use oddswire_model::{Epoch, View};
 use oddswire_session::{ClientConfig, ClientSession, SubscriptionRequest};
@@ -44,6 +44,7 @@ impl PerMessageDeflate {
 struct Receiver {
     now_ms: u64,
     fanout: Fanout,
+    shard: LocalShard,
     client: ClientSession,
     frames: usize,
 }
@@ -59,9 +60,11 @@ impl Receiver {
             1,
             SubscriptionRequest { topics: vec!["all".parse().expect("a topic")], view, rate_ms: 0 },
         );
-        let id = fanout.connect(0);
+        let (id, mut shard) = (ConnectionId(0), LocalShard::default());
+        shard.join(id);
+        fanout.connect(0, id);
         client.connected(0);
-        let mut receiver = Self { now_ms: 0, fanout, client, frames: 0 };
+        let mut receiver = Self { now_ms: 0, fanout, shard, client, frames: 0 };
         while let Some(message) = receiver.client.poll_transmit() {
             receiver.fanout.handle_message(0, store, id, message);
             receiver.receive(store);
@@ -74,16 +77,14 @@ impl Receiver {
         let mut bytes = 0;
         self.now_ms += 1;
         self.fanout.handle_timeout(self.now_ms, store);
-        while let Some(output) = self.fanout.poll_output() {
-            let Output::Frames { to, frames } = output else { panic!("{output:?}") };
+        while let Some(delivery) = self.shard.poll(self.now_ms, &mut self.fanout, store) {
+            let Delivery::Frames { to, frames } = delivery else { panic!("{delivery:?}") };
             for frame in frames {
                 bytes += frame.len();
                 self.frames += 1;
                 self.client.handle_frame(0, frame).expect("a good frame");
             }
-            for id in to {
-                self.fanout.ready(store, id);
-            }
+            self.shard.ready(to);
         }
         while self.client.poll_event().is_some() {}
         bytes

@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
-use oddswire_fanout::{Fanout, FanoutConfig, Output};
+use oddswire_fanout::{ConnectionId, Delivery, Fanout, FanoutConfig, LocalShard};
 use oddswire_model::{Commit, Epoch, Field, MarketId, MarketUpdate};
 use oddswire_store::Store;
 use oddswire_wire::limits::FRAME_BYTES_MAX;
@@ -15,7 +15,9 @@ fuzz_target!(|data: &[u8]| {
     update.fields.push((Field::Status, 1));
     store.commit(&Commit { published_ms: 1, markets: vec![update] }).unwrap();
     let mut fanout = Fanout::new(FanoutConfig::default());
-    let id = fanout.connect(0);
+    let (id, mut shard) = (ConnectionId(0), LocalShard::default());
+    shard.join(id);
+    fanout.connect(0, id);
     let mut rest = data;
     let mut now_ms = 0;
     while rest.len() >= 2 {
@@ -24,10 +26,10 @@ fuzz_target!(|data: &[u8]| {
         fanout.handle_message(now_ms, &store, id, Bytes::copy_from_slice(&rest[2..2 + length]));
         rest = &rest[2 + length..];
         fanout.handle_timeout(now_ms, &store);
-        while let Some(output) = fanout.poll_output() {
-            if let Output::Frames { frames, .. } = output {
+        while let Some(delivery) = shard.poll(now_ms, &mut fanout, &store) {
+            if let Delivery::Frames { frames, .. } = delivery {
                 assert!(frames.iter().all(|frame| frame.len() <= FRAME_BYTES_MAX));
-                fanout.ready(&store, id);
+                shard.ready(id);
             }
         }
     }

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
-use oddswire_fanout::{Fanout, FanoutConfig, Output};
+use oddswire_fanout::{ConnectionId, Delivery, Fanout, FanoutConfig, LocalShard};
 use oddswire_model::{Commit, Epoch, Field, Handicap, LadderUpdate, MarketId, MarketUpdate, Price, SelectionId, SelectionKey, SelectionUpdate, View};
 use oddswire_session::{ClientConfig, ClientSession, SubscriptionRequest};
 use oddswire_store::Store;
@@ -25,16 +25,18 @@ fn session() -> ClientSession {
     let mut fanout = Fanout::new(FanoutConfig::default());
     let mut client = ClientSession::new(ClientConfig::default());
     client.subscribe(1, SubscriptionRequest { topics: vec!["all".parse().unwrap()], view: View::FULL, rate_ms: 0 });
-    let id = fanout.connect(0);
+    let (id, mut shard) = (ConnectionId(0), LocalShard::default());
+    shard.join(id);
+    fanout.connect(0, id);
     client.connected(0);
     while let Some(message) = client.poll_transmit() {
         fanout.handle_message(0, &store, id, message);
-        while let Some(output) = fanout.poll_output() {
-            let Output::Frames { frames, .. } = output else { continue };
+        while let Some(delivery) = shard.poll(0, &mut fanout, &store) {
+            let Delivery::Frames { frames, .. } = delivery else { continue };
             for frame in frames {
                 client.handle_frame(0, frame).unwrap();
             }
-            fanout.ready(&store, id);
+            shard.ready(id);
         }
     }
     assert!(client.is_synced());

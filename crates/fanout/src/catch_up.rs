@@ -1,6 +1,6 @@
 //! Catch-ups: everybody who is not live is brought to the baselines by one question to the state.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 use oddswire_delta::{catch_up, snapshot};
@@ -9,27 +9,33 @@ use oddswire_store::Store;
 use oddswire_wire::{
     FrameBuilder,
     limits::{FRAME_BYTES_MAX, FRAME_BYTES_TARGET},
+    piece::TIME_STEP_MS,
     proto::{self, Conflation, ErrorCode},
 };
 use rustc_hash::FxHashMap;
 
 use crate::{
-    connection::ConnectionId,
+    connection::{ConnectionId, Position},
     fanout::Fanout,
-    group::{GroupId, Lane},
+    flush::Encoder,
+    group::GroupId,
+    lane::{Encoding, LaneNumber},
+    output::Attach,
 };
 
 /// Room for the head of a frame beside its pieces.
 const HEAD_BYTES: usize = 16 * 1024;
 
-/// Pieces that several receivers need between two changes of the baselines.
+/// What several receivers need between two changes of the baselines.
 ///
-/// The keys name the market's revision, so a piece can never be taken for another state than the one it was made of,
-/// and classes that stand at the same revision share it.
+/// The keys of pieces name the market's revision, so a piece can never be taken for another state than the one it was
+/// made of, and classes that stand at the same revision share it.
 #[derive(Default)]
 pub(crate) struct CatchUpCache {
-    snapshots: FxHashMap<(MarketNumber, Revision, View), Bytes>,
-    catch_ups: FxHashMap<(MarketNumber, Revision, View, Revision), Bytes>,
+    snapshots: FxHashMap<(MarketNumber, Revision, View, Encoding), Bytes>,
+    catch_ups: FxHashMap<(MarketNumber, Revision, View, Encoding, Revision), Bytes>,
+    /// Whole catch-ups of receivers who need nothing else: by group, cursor, and whether they were slow.
+    frames: FxHashMap<(GroupId, Revision, bool), Vec<Bytes>>,
 }
 
 impl CatchUpCache {
@@ -37,6 +43,16 @@ impl CatchUpCache {
     pub(crate) fn clear(&mut self) {
         self.snapshots.clear();
         self.catch_ups.clear();
+        self.frames.clear();
+    }
+}
+
+impl Encoder {
+    /// Appends the change that was worked out as a snapshot or catch-up piece.
+    fn encode_whole(&mut self, encoding: Encoding, prices: oddswire_model::PriceLadder, out: &mut Vec<u8>) {
+        match encoding {
+            Encoding::Plain => self.plain.encode(&self.change, None, prices, out),
+        }
     }
 }
 
@@ -44,41 +60,84 @@ impl Fanout {
     /// Gives a connection what it is due, if its socket is ready: answers first, then snapshots and the catch-up.
     pub(crate) fn pump(&mut self, store: &Store, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        if !connection.is_ready || connection.is_closing {
+        // Where it stands will soon be known; then it gets everything at once.
+        if !connection.is_ready || connection.is_closing || connection.position == Position::Leaving {
             return;
         }
-        if !connection.is_live && connection.holds_cursor && connection.cursor < store.horizon() {
+        let is_here = connection.position == Position::Here;
+        if is_here && connection.holds_cursor && connection.cursor < store.horizon() {
             // What has gone since then is not known any more. A new connection begins with snapshots and drops the rest.
             let reason = "what you hold is older than the resume horizon; connect again".to_owned();
             return self.close(id, ErrorCode::SlowReceiver, reason);
         }
-        let mut frames: Vec<Bytes> = connection.control.drain(..).collect();
-        if connection.is_live {
-            connection.behind_since_ms = None;
-        } else if connection.session.is_greeted() {
-            self.synchronise(store, id, &mut frames);
+        let mut frames = std::mem::take(&mut connection.control);
+        let mut attach = None;
+        if is_here && connection.session.is_greeted() {
+            attach = if connection.subscriptions.is_empty() && !connection.holds_cursor {
+                // There is nothing to hold yet.
+                self.attach(store, id, None)
+            } else {
+                self.synchronise(store, id, &mut frames)
+            };
         }
-        self.send(vec![id], frames);
+        self.send(id, frames, attach);
+    }
+
+    /// A connection joins its group's frames.
+    fn attach(&mut self, store: &Store, id: ConnectionId, since: Option<Revision>) -> Option<Box<Attach>> {
+        let connection = self.connections.get_mut(&id)?;
+        let group = self.groups.get(&connection.group)?;
+        let classes = group.classes();
+        connection.position = Position::Attached;
+        connection.holds_cursor |= since.is_some();
+        connection.is_behind = false;
+        // The shard knows better from now on.
+        connection.cursor = Revision(u64::MAX);
+        Some(Box::new(Attach {
+            group: connection.group,
+            encoding: group.key.encoding,
+            lanes: Arc::clone(&group.lanes),
+            classes,
+            cursor: self.lanes.position(store, classes),
+            since,
+            revision: store.revision(),
+            time: store.published_ms() / TIME_STEP_MS,
+        }))
     }
 
     /// Appends the next frames that bring a connection to the baselines.
     ///
     /// Snapshots of many markets are cut into frames, one per turn of the socket, so that memory stays bounded; the
-    /// last one also brings everything else up to date and says where the receiver stands.
-    fn synchronise(&mut self, store: &Store, id: ConnectionId, frames: &mut Vec<Bytes>) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
+    /// last one also brings everything else up to date. With it the connection joins its group's frames, and its shard
+    /// adds where the receiver stands.
+    fn synchronise(
+        &mut self,
+        store: &Store,
+        id: ConnectionId,
+        frames: &mut Vec<Bytes>,
+    ) -> Option<Box<Attach>> {
+        let connection = self.connections.get_mut(&id)?;
         let group_id = connection.group;
+        let cursor = connection.cursor;
+        let since = if connection.holds_cursor { cursor } else { Revision(0) };
+        let is_slow = connection.is_behind;
         let mut wanted = std::mem::take(&mut connection.snapshots);
         let removed = std::mem::take(&mut connection.removed);
-        let cursor = connection.cursor;
+        let is_shared = wanted.is_empty() && removed.is_empty();
+        if is_shared && let Some(shared) = self.cache.frames.get(&(group_id, cursor, is_slow)) {
+            self.stats.catch_ups_shared += 1;
+            self.stats.catch_ups += 1;
+            self.stats.catch_up_bytes += shared.iter().map(Bytes::len).sum::<usize>() as u64;
+            frames.extend(shared.iter().cloned());
+            return self.attach(store, id, Some(since));
+        }
+        let begin = frames.len();
         let mut fresh = BTreeSet::new();
         let mut frame = FrameBuilder::new();
+        let group_lanes = Arc::clone(&self.groups.get(&group_id)?.lanes);
         while let Some(market) = wanted.pop_first() {
-            let Some(lane) = self.groups.get(&group_id).and_then(|group| group.lanes.get(&market)).copied()
-            else {
-                continue;
-            };
-            let piece = self.snapshot_piece(market, lane);
+            let Some(lane) = self.lanes.of_market(&group_lanes, market) else { continue };
+            let piece = self.snapshot_piece(lane);
             frame.pieces(&piece);
             fresh.insert(market);
             if frame.len() >= FRAME_BYTES_TARGET && !wanted.is_empty() {
@@ -88,28 +147,20 @@ impl Fanout {
                     connection.snapshots = wanted;
                     connection.removed = removed;
                 }
-                return;
+                return None;
             }
         }
-        let (mut parts, edges) = self.catch_up_pieces(store, group_id, cursor, &fresh);
-        let Some(group) = self.groups.get(&group_id) else { return };
-        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let (parts, edges) = self.catch_up_pieces(store, &group_lanes, cursor, &fresh);
         let mut gone: BTreeSet<MarketNumber> = removed;
         gone.extend(store.removals_since(cursor).map(|removal| removal.market));
-        gone.retain(|market| !group.lanes.contains_key(market));
+        gone.retain(|&market| self.lanes.of_market(&group_lanes, market).is_none());
 
-        let reached = group.cursor(store, &self.classes);
-        let since = if connection.holds_cursor { cursor.0 } else { 0 };
+        let reached = self.lanes.position(store, self.groups.get(&group_id)?.classes());
         let mut head = FrameBuilder::new();
-        head.position(proto::Position {
-            revision: group.revision.0,
-            sequence: group.sequence,
-            since,
-            time: group.time,
-        });
         head.cursor(reached);
-        if connection.behind_since_ms.is_some() && !parts.is_empty() {
+        if is_slow && !parts.is_empty() {
             head.conflated(Conflation::ReceiverSlow);
+            self.stats.conflated_receiver_slow += 1;
         }
         if !gone.is_empty() {
             head.removed(gone.iter().map(|market| market.0).collect());
@@ -117,70 +168,63 @@ impl Fanout {
         for edge in edges {
             head.status_edge(edge);
         }
-        connection.is_live = true;
-        connection.holds_cursor = true;
-        connection.behind_since_ms = None;
-        connection.cursor = reached;
-
         // What does not fit into one frame goes ahead of it, to be applied together with it.
         if head.len() + frame.len() > FRAME_BYTES_MAX - HEAD_BYTES {
             frame.more();
             frames.push(std::mem::take(&mut frame).finish());
         }
         frame.append_frame(&head);
-        let mut bytes = 0;
-        for part in parts.drain(..) {
+        for part in parts {
             if frame.len() + part.len() > FRAME_BYTES_MAX - HEAD_BYTES {
                 frame.more();
-                bytes += frame.len();
                 frames.push(std::mem::take(&mut frame).finish());
             }
             frame.pieces(&part);
         }
-        bytes += frame.len();
-        self.stats.catch_ups += 1;
-        self.stats.catch_up_bytes += bytes as u64;
         frames.push(frame.finish());
+        self.stats.catch_ups += 1;
+        self.stats.catch_up_bytes += frames[begin..].iter().map(Bytes::len).sum::<usize>() as u64;
+        if is_shared {
+            self.cache.frames.insert((group_id, cursor, is_slow), frames[begin..].to_vec());
+        }
+        self.attach(store, id, Some(since))
     }
 
     /// What changed after a cursor, market by market, and the status edges that it leaps over.
     fn catch_up_pieces(
         &mut self,
         store: &Store,
-        group: GroupId,
+        lanes: &[LaneNumber],
         cursor: Revision,
         fresh: &BTreeSet<MarketNumber>,
     ) -> (Vec<Bytes>, Vec<proto::StatusEdge>) {
         let mut parts = Vec::new();
         let mut edges = Vec::new();
-        let Some(group) = self.groups.get(&group) else { return (parts, edges) };
-        let lanes: Vec<(MarketNumber, Lane)> = group
-            .lanes
-            .iter()
-            .map(|(&market, &lane)| (market, lane))
-            .filter(|(market, _)| !fresh.contains(market))
-            .filter(|(market, lane)| {
-                let baseline = self.classes[lane.class].baseline(*market);
-                baseline.is_some_and(|baseline| baseline.market.revision() > cursor)
-                    || store.topics_changed(*market) > cursor
-            })
-            .collect();
-        for (market, lane) in lanes {
+        let mut changed = Vec::new();
+        for &lane in lanes {
+            let Some((baseline, _)) = self.lanes.baseline(lane) else { continue };
+            let market = baseline.market.number();
+            let is_new = store.topics_changed(market) > cursor;
+            if (is_new || baseline.market.revision() > cursor) && !fresh.contains(&market) {
+                changed.push((market, lane, is_new));
+            }
+        }
+        changed.sort_unstable();
+        for (market, lane, is_new) in changed {
             // A market that came into the topic meanwhile is not held at all.
-            if store.topics_changed(market) > cursor {
-                parts.push(self.snapshot_piece(market, lane));
+            if is_new {
+                parts.push(self.snapshot_piece(lane));
                 continue;
             }
-            if let Some(baseline) = self.classes[lane.class].baseline(market) {
-                let held = &baseline.market;
-                let leapt = held.status_edges().filter(|edge| edge.revision > cursor);
+            if let Some((baseline, _)) = self.lanes.baseline(lane) {
+                let leapt = baseline.market.status_edges().filter(|edge| edge.revision > cursor);
                 edges.extend(leapt.map(|edge| proto::StatusEdge {
                     market: market.0,
                     revision: edge.revision.0,
                     status: edge.status as u32,
                 }));
             }
-            let piece = self.catch_up_piece(market, lane, cursor);
+            let piece = self.catch_up_piece(lane, cursor);
             if !piece.is_empty() {
                 parts.push(piece);
             }
@@ -188,33 +232,35 @@ impl Fanout {
         (parts, edges)
     }
 
-    pub(crate) fn snapshot_piece(&mut self, market: MarketNumber, lane: Lane) -> Bytes {
-        let Some(baseline) = self.classes[lane.class].baseline(market) else { return Bytes::new() };
-        let key = (market, baseline.market.revision(), lane.view);
+    pub(crate) fn snapshot_piece(&mut self, lane: LaneNumber) -> Bytes {
+        let Some((baseline, lane)) = self.lanes.baseline(lane) else { return Bytes::new() };
+        let market = &baseline.market;
+        let key = (market.number(), market.revision(), lane.view, lane.encoding);
         if let Some(piece) = self.cache.snapshots.get(&key) {
             self.stats.catch_ups_shared += 1;
             return piece.clone();
         }
-        snapshot(&baseline.market, lane.view, &mut self.change);
+        snapshot(market, lane.view, &mut self.encoder.change);
         let mut bytes = Vec::new();
-        self.encoder.encode(&self.change, None, baseline.market.price_ladder(), &mut bytes);
+        self.encoder.encode_whole(lane.encoding, market.price_ladder(), &mut bytes);
         self.stats.snapshots += 1;
         let piece = Bytes::from(bytes);
         self.cache.snapshots.insert(key, piece.clone());
         piece
     }
 
-    fn catch_up_piece(&mut self, market: MarketNumber, lane: Lane, since: Revision) -> Bytes {
-        let Some(baseline) = self.classes[lane.class].baseline(market) else { return Bytes::new() };
-        let key = (market, baseline.market.revision(), lane.view, since);
+    fn catch_up_piece(&mut self, lane: LaneNumber, since: Revision) -> Bytes {
+        let Some((baseline, lane)) = self.lanes.baseline(lane) else { return Bytes::new() };
+        let market = &baseline.market;
+        let key = (market.number(), market.revision(), lane.view, lane.encoding, since);
         if let Some(piece) = self.cache.catch_ups.get(&key) {
             self.stats.catch_ups_shared += 1;
             return piece.clone();
         }
-        catch_up(&baseline.market, since, lane.view, &mut self.change);
+        catch_up(market, since, lane.view, &mut self.encoder.change);
         let mut bytes = Vec::new();
-        if !self.change.is_empty() {
-            self.encoder.encode(&self.change, None, baseline.market.price_ladder(), &mut bytes);
+        if !self.encoder.change.is_empty() {
+            self.encoder.encode_whole(lane.encoding, market.price_ladder(), &mut bytes);
         }
         let piece = Bytes::from(bytes);
         self.cache.catch_ups.insert(key, piece.clone());

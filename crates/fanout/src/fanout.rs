@@ -1,19 +1,24 @@
 //! The fan-out.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
-use oddswire_delta::MarketDelta;
-use oddswire_model::Revision;
+use bytes::Bytes;
 use oddswire_store::Store;
-use oddswire_wire::{FrameBuilder, piece::PieceEncoder, proto};
+use oddswire_wire::{
+    FrameBuilder,
+    proto::{self, ErrorCode},
+};
 use rustc_hash::FxHashMap;
 
 use crate::{
-    baseline::{Class, RATES_MS},
     catch_up::CatchUpCache,
-    connection::{Connection, ConnectionId},
-    group::{Group, GroupId, Interest},
-    output::Output,
+    class::Class,
+    connection::{Connection, ConnectionId, Position},
+    flush::{Encoder, Flush},
+    group::{Group, GroupId, GroupKey},
+    lane::Lanes,
+    output::{Attach, Output, Report},
+    topics::TopicNames,
 };
 
 /// Settings of the fan-out.
@@ -43,7 +48,7 @@ impl Default for FanoutConfig {
     }
 }
 
-/// Counters of the fan-out.
+/// Counters of the fan-out. What reaches how many receivers is counted by [`crate::ShardStats`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FanoutStats {
     /// Flushes that sent something.
@@ -52,25 +57,23 @@ pub struct FanoutStats {
     pub pieces: u64,
     /// Bytes of those pieces.
     pub piece_bytes: u64,
-    /// Frames handed out, once per receiver.
-    pub frames: u64,
-    /// Bytes of those frames.
-    pub frame_bytes: u64,
     /// Catch-ups made for receivers that were not live.
     pub catch_ups: u64,
-    /// Those of them that another receiver's served.
+    /// Pieces and frames of catch-ups that another receiver's served.
     pub catch_ups_shared: u64,
     /// Bytes of catch-ups, snapshots in them included.
     pub catch_up_bytes: u64,
     /// Snapshots encoded.
     pub snapshots: u64,
-    /// Frames flushed at once because a status changed.
+    /// Flushes made at once because a status changed.
     pub urgent: u64,
     /// Times a receiver fell behind because its socket was full.
     pub fell_behind: u64,
+    /// Catch-ups that say that the receiver was slow.
+    pub conflated_receiver_slow: u64,
     /// Subscriptions resumed from a cursor.
     pub resumes: u64,
-    /// Markets sent again because a client asked, by reason code.
+    /// Markets sent again because a client asked.
     pub resyncs: u64,
     /// Connections closed for what the client did.
     pub closed_for_cause: u64,
@@ -79,18 +82,24 @@ pub struct FanoutStats {
 /// Groups, rate classes and connections of one gateway.
 pub struct Fanout {
     pub(crate) config: FanoutConfig,
-    pub(crate) classes: Vec<Class>,
+    pub(crate) lanes: Lanes,
+    pub(crate) topics: TopicNames,
     pub(crate) groups: FxHashMap<GroupId, Group>,
-    pub(crate) group_ids: FxHashMap<Vec<Interest>, GroupId>,
-    pub(crate) next_group: GroupId,
+    pub(crate) group_ids: FxHashMap<GroupKey, GroupId>,
+    pub(crate) next_group: u32,
     pub(crate) connections: FxHashMap<ConnectionId, Connection>,
-    pub(crate) next_connection: u64,
-    pub(crate) next_heartbeat_ms: u64,
+    /// The time as of the last call that said it.
+    pub(crate) now_ms: u64,
+    next_heartbeat_ms: u64,
+    pub(crate) heartbeats: usize,
+    /// The lane whose digest comes next.
+    pub(crate) digested: usize,
     pub(crate) freshness_ms: Option<u32>,
     pub(crate) wall_ms: u64,
-    pub(crate) encoder: PieceEncoder,
-    pub(crate) change: MarketDelta,
+    pub(crate) encoder: Encoder,
     pub(crate) cache: CatchUpCache,
+    /// Flushes that were handed out; their memory is used again once every shard has finished with them.
+    pub(crate) flushes: Vec<Arc<Flush>>,
     pub(crate) outputs: VecDeque<Output>,
     pub(crate) stats: FanoutStats,
 }
@@ -98,22 +107,23 @@ pub struct Fanout {
 impl Fanout {
     /// A fan-out without connections.
     pub fn new(config: FanoutConfig) -> Self {
-        let mut classes: Vec<_> = RATES_MS.iter().map(|&rate_ms| Class::new(u64::from(rate_ms))).collect();
-        classes[0].interval_ms = config.flush_interval_ms;
         Self {
+            lanes: Lanes::new(config.flush_interval_ms),
             config,
-            classes,
+            topics: TopicNames::default(),
             groups: FxHashMap::default(),
             group_ids: FxHashMap::default(),
             next_group: 0,
             connections: FxHashMap::default(),
-            next_connection: 0,
+            now_ms: 0,
             next_heartbeat_ms: 0,
+            heartbeats: 0,
+            digested: 0,
             freshness_ms: None,
             wall_ms: 0,
-            encoder: PieceEncoder::default(),
-            change: MarketDelta::default(),
+            encoder: Encoder::default(),
             cache: CatchUpCache::default(),
+            flushes: Vec::new(),
             outputs: VecDeque::new(),
             stats: FanoutStats::default(),
         }
@@ -134,9 +144,9 @@ impl Fanout {
         self.groups.len()
     }
 
-    /// Connections that are not live.
+    /// Connections that have fallen behind and have not been caught up.
     pub fn behind(&self) -> usize {
-        self.connections.values().filter(|connection| connection.behind_since_ms.is_some()).count()
+        self.connections.values().filter(|connection| connection.is_behind).count()
     }
 
     /// What heartbeats say from now on: how long ago the producers last vouched for their prices, and the wall clock.
@@ -145,27 +155,51 @@ impl Fanout {
         self.wall_ms = wall_ms;
     }
 
-    /// A new connection, whose socket is ready.
-    pub fn connect(&mut self, now_ms: u64) -> ConnectionId {
-        let id = ConnectionId(self.next_connection);
-        self.next_connection += 1;
-        self.connections.insert(id, Connection::new(now_ms, GroupId::MAX));
-        id
+    /// A new connection, under a name that was not used before. Its socket is ready.
+    pub fn connect(&mut self, now_ms: u64, id: ConnectionId) {
+        self.now_ms = now_ms;
+        self.connections.insert(id, Connection::new(now_ms));
     }
 
     /// A connection is gone.
     pub fn disconnect(&mut self, id: ConnectionId) {
         if let Some(connection) = self.connections.remove(&id) {
-            self.leave_group(id, connection.group);
+            self.leave_group(connection.group);
         }
     }
 
-    /// A connection's socket has taken what was sent and can take more.
-    pub fn ready(&mut self, store: &Store, id: ConnectionId) {
-        if let Some(connection) = self.connections.get_mut(&id) {
-            connection.is_ready = true;
+    /// Takes what a shard reports about a connection.
+    pub fn handle_report(&mut self, now_ms: u64, store: &Store, report: Report) {
+        self.now_ms = now_ms;
+        match report {
+            Report::Missed { connection: id, cursor } => {
+                let Some(connection) = self.connections.get_mut(&id) else { return };
+                connection.come_back(cursor);
+                connection.is_ready = false;
+                connection.is_behind = true;
+                connection.waiting_since_ms.get_or_insert(now_ms);
+                self.stats.fell_behind += 1;
+            }
+            Report::Detached { connection: id, cursor, is_too_long: _ } => {
+                let Some(connection) = self.connections.get_mut(&id) else { return };
+                connection.come_back(cursor);
+                self.pump(store, id);
+            }
+            Report::Ready { connection: id, given } => {
+                let Some(connection) = self.connections.get_mut(&id) else { return };
+                // Otherwise it has taken what was sent earlier, and not yet what was sent since.
+                if connection.given == given {
+                    connection.is_ready = true;
+                    connection.waiting_since_ms = None;
+                    self.pump(store, id);
+                }
+            }
+            Report::Progress { connection: id } => {
+                if let Some(connection) = self.connections.get_mut(&id) {
+                    connection.waiting_since_ms = connection.waiting_since_ms.map(|_| now_ms);
+                }
+            }
         }
-        self.pump(store, id);
     }
 
     /// Asks every client to move, spread evenly over a time, and stops taking part.
@@ -178,7 +212,7 @@ impl Fanout {
             let reconnect_after_ms = (u64::from(spread_ms) * at as u64 / count) as u32;
             frame.drain(proto::Drain { reconnect_after_ms });
             // Said whether or not the socket is ready: it is the last frame.
-            self.send(vec![id], vec![frame.finish()]);
+            self.send(id, vec![frame.finish()], None);
         }
     }
 
@@ -189,77 +223,38 @@ impl Fanout {
 
     /// When [`Fanout::handle_timeout`] wants to be called.
     pub fn poll_timeout(&self) -> u64 {
-        let flush = self.classes.iter().filter_map(Class::due_ms).min();
+        let flush = self.lanes.classes.iter().filter_map(Class::due_ms).min();
         flush.map_or(self.next_heartbeat_ms, |flush| flush.min(self.next_heartbeat_ms))
     }
 
     /// The time has come: flushes what is due, says heartbeats, cuts who is stuck.
     pub fn handle_timeout(&mut self, now_ms: u64, store: &Store) {
+        self.now_ms = now_ms;
         self.flush(now_ms, store);
         if now_ms >= self.next_heartbeat_ms {
             self.next_heartbeat_ms = now_ms + self.config.heartbeat_interval_ms;
             self.heartbeat(store);
             self.cut_stuck(now_ms);
+            self.sweep_topics();
         }
     }
 
-    /// Hands frames to connections, none of which is ready afterwards.
-    pub(crate) fn send(&mut self, to: Vec<ConnectionId>, frames: Vec<bytes::Bytes>) {
-        if to.is_empty() || frames.is_empty() {
-            return;
-        }
-        let bytes: usize = frames.iter().map(bytes::Bytes::len).sum();
-        self.stats.frames += (to.len() * frames.len()) as u64;
-        self.stats.frame_bytes += (to.len() * bytes) as u64;
-        for id in &to {
-            if let Some(connection) = self.connections.get_mut(id) {
-                connection.is_ready = false;
-            }
-        }
-        self.outputs.push_back(Output::Frames { to, frames });
+    /// Gives frames to one connection, which is not ready afterwards.
+    pub(crate) fn send(&mut self, id: ConnectionId, frames: Vec<Bytes>, attach: Option<Box<Attach>>) {
+        let Some(connection) = self.connections.get_mut(&id).filter(|_| !frames.is_empty()) else { return };
+        connection.is_ready = false;
+        connection.given = connection.given.wrapping_add(1);
+        connection.waiting_since_ms.get_or_insert(self.now_ms);
+        self.outputs.push_back(Output::Frames { connection: id, frames, attach });
     }
 
-    fn heartbeat(&mut self, store: &Store) {
-        let mut ids: Vec<_> = self.groups.keys().copied().collect();
-        ids.sort_unstable();
-        for id in ids {
-            let Some(group) = self.groups.get_mut(&id) else { continue };
-            let ready = |member: &&ConnectionId| {
-                self.connections
-                    .get(member)
-                    .is_some_and(|connection| connection.is_live && connection.is_ready)
-            };
-            let to: Vec<_> = group.members.iter().filter(ready).copied().collect();
-            if to.is_empty() {
-                continue;
-            }
-            let mut frame = FrameBuilder::new();
-            let revision: Revision = group.cursor(store, &self.classes);
-            frame.heartbeat(&proto::Heartbeat {
-                revision: revision.0,
-                freshness_ms: self.freshness_ms,
-                now_ms: self.wall_ms,
-                sequence: group.sequence,
-            });
-            let after = group.digested.map_or(0, |market| market.0 + 1);
-            let later = group.lanes.range(oddswire_model::MarketNumber(after)..);
-            let some: Vec<_> = later
-                .take(self.config.digests_per_heartbeat)
-                .map(|(&market, &lane)| (market, lane))
-                .collect();
-            group.digested = some.last().map(|(market, _)| *market);
-            for (market, lane) in some {
-                if let Some(baseline) = self.classes[lane.class].baseline(market) {
-                    let digest = baseline.market.digest(lane.view).to_u64();
-                    frame.digest(proto::MarketDigest { market: market.0, digest });
-                }
-            }
-            for id in &to {
-                if let Some(connection) = self.connections.get_mut(id) {
-                    connection.cursor = revision;
-                }
-            }
-            self.send(to, vec![frame.finish()]);
+    /// A connection is to be given something by name, so it must be known where it stands: asks its shard.
+    pub(crate) fn recall(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get_mut(&id)
+            && connection.position == Position::Attached
+        {
+            connection.position = Position::Leaving;
+            self.outputs.push_back(Output::Detach { connection: id });
         }
     }
 
@@ -270,7 +265,7 @@ impl Fanout {
             .filter(|(_, connection)| !connection.is_closing)
             .filter_map(|(id, connection)| {
                 let stuck = connection
-                    .behind_since_ms
+                    .waiting_since_ms
                     .is_some_and(|since| now_ms - since >= self.config.stuck_timeout_ms);
                 let mute = !connection.session.is_greeted()
                     && now_ms - connection.connected_ms >= self.config.hello_timeout_ms;
@@ -281,13 +276,22 @@ impl Fanout {
         for (id, stuck) in cut {
             let (code, reason) = if stuck {
                 (
-                    proto::ErrorCode::SlowReceiver,
+                    ErrorCode::SlowReceiver,
                     "the receiver took nothing for too long; come back on a better line",
                 )
             } else {
-                (proto::ErrorCode::HelloTimeout, "no hello came in time; say hello right after connecting")
+                (ErrorCode::HelloTimeout, "no hello came in time; say hello right after connecting")
             };
             self.close(id, code, reason.to_owned());
+        }
+    }
+
+    fn sweep_topics(&mut self) {
+        if self.topics.is_sweep_due() {
+            let of_connections = self.connections.values().flat_map(|connection| &connection.subscriptions);
+            let of_groups = self.groups.values().flat_map(|group| &*group.key.interests);
+            let interests = of_connections.map(|(_, interest)| interest).chain(of_groups);
+            self.topics.sweep(interests.flat_map(|interest| &interest.topics).copied());
         }
     }
 }

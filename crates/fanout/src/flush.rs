@@ -1,72 +1,186 @@
-//! Flushing: what changed since the baselines is encoded once per view and handed to every live receiver.
+//! Flushing: what changed since the baselines is encoded once per lane and handed to every shard.
 
-use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use oddswire_delta::diff;
-use oddswire_model::{MarketNumber, View};
+use oddswire_delta::{MarketDelta, diff};
+use oddswire_model::{MarketNumber, Revision, View};
 use oddswire_store::Store;
-use oddswire_wire::{FrameBuilder, limits::FRAME_BYTES_MAX, piece::TIME_STEP_MS, proto::Conflation};
-use rustc_hash::FxHashMap;
+use oddswire_wire::{
+    piece::{PieceEncoder, TIME_STEP_MS},
+    proto::Conflation,
+};
 
 use crate::{
-    baseline::ClassIndex,
-    connection::ConnectionId,
-    fanout::Fanout,
-    group::{GroupId, Lane},
-    urgent::Moves,
+    class::{CLASSES, ClassIndex},
+    fanout::{Fanout, FanoutStats},
+    group::GroupId,
+    heartbeat::lowest,
+    lane::{Encoding, LaneNumber, Lanes},
+    output::Output,
 };
 
 /// A flush this much later than it was due is the server's fault, not the rate class's.
 const LATE_MS: u64 = 50;
+/// Flushes that are kept to be filled again, so that their memory is not asked for each time.
+const SPARE_FLUSHES: usize = 4;
 
-/// The pieces of one flush, all in one buffer.
-#[derive(Default)]
-pub(crate) struct Pieces {
-    bytes: Vec<u8>,
-    ranges: FxHashMap<(ClassIndex, MarketNumber, View), Range<usize>>,
-    /// What changed, in order of number, with the class it changed in and whether it stands for several commits.
-    changed: Vec<(MarketNumber, ClassIndex, bool)>,
+/// One turn of the fan-out: the pieces that were encoded, once for everybody. Each group's frame is gathered from it
+/// by [`crate::Shard`].
+#[derive(Debug, Default)]
+pub struct Flush {
+    /// The revision reached.
+    pub(crate) revision: Revision,
+    /// The producers' clock there, in steps of 10 ms.
+    pub(crate) time: u64,
+    /// What the baselines of each class have reached.
+    pub(crate) positions: [Revision; CLASSES],
+    /// Bit set of the classes that were flushed.
+    pub(crate) classes: u32,
+    /// In the order in which they were encoded.
+    pub(crate) pieces: Vec<Piece>,
+    pub(crate) bytes: Vec<u8>,
+    /// Markets that entered and left groups, in order of group.
+    pub(crate) moves: Vec<(GroupId, Moved)>,
+    /// Why pieces stand for several commits, where they do.
+    pub(crate) cause: Conflation,
+    /// One more than the highest lane number.
+    pub(crate) lanes_end: usize,
+}
+
+/// What changed in a lane.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Piece {
+    pub(crate) lane: LaneNumber,
+    /// Place among the flush's bytes.
+    pub(crate) start: u32,
+    pub(crate) length: u32,
+    /// It stands for several commits.
+    pub(crate) is_merged: bool,
+}
+
+/// Markets that one commit moved in and out of a group.
+#[derive(Debug, Clone)]
+pub(crate) struct Moved {
+    /// What the group follows from now on.
+    pub(crate) lanes: Arc<[LaneNumber]>,
+    /// Lanes that are followed from now on, in order: what changed in them is part of their snapshots.
+    pub(crate) entered: Vec<LaneNumber>,
+    /// Ready fields of the group's frame: what has left, and snapshots of what has entered.
+    pub(crate) fields: Bytes,
+}
+
+impl Flush {
+    /// The position of some classes (a bit set).
+    pub(crate) fn cursor(&self, classes: u32) -> Revision {
+        lowest(&self.positions, classes, self.revision)
+    }
+
+    pub(crate) fn moved(&self, group: GroupId) -> Option<&Moved> {
+        let at = self.moves.binary_search_by_key(&group, |(group, _)| *group).ok()?;
+        Some(&self.moves[at].1)
+    }
+
+    fn clear(&mut self) {
+        self.classes = 0;
+        self.pieces.clear();
+        self.bytes.clear();
+        self.moves.clear();
+        self.cause = Conflation::None;
+    }
+}
+
+/// Encodes what changed in a market, in every lane of it that somebody uses.
+#[derive(Debug, Default)]
+pub(crate) struct Encoder {
+    pub(crate) plain: PieceEncoder,
+    pub(crate) change: MarketDelta,
+}
+
+impl Encoder {
+    /// Encodes a dirty market's change in every lane in use, and moves its baseline on.
+    fn encode(
+        &mut self,
+        store: &Store,
+        lanes: &mut Lanes,
+        class: ClassIndex,
+        number: MarketNumber,
+        flush: &mut Flush,
+        stats: &mut FanoutStats,
+    ) -> bool {
+        let Some(baseline) = lanes.classes[class].take_dirty(number) else { return false };
+        let Some(target) = store.market(number) else { return true };
+        let is_merged = target.commits() - baseline.market.commits() > 1;
+        let numbers = std::mem::take(&mut baseline.lanes);
+        let mut diffed: Option<View> = None;
+        for &lane in &numbers {
+            let Some(used) = lanes.get(lane) else { continue };
+            let Some(baseline) = lanes.classes[class].baseline(number) else { continue };
+            let view = used.lane.view;
+            if diffed != Some(view) {
+                diff(&baseline.market, target, view, &mut self.change);
+                diffed = Some(view);
+            }
+            if self.change.is_empty() {
+                continue;
+            }
+            let start = flush.bytes.len();
+            match used.lane.encoding {
+                Encoding::Plain => {
+                    self.plain.set_frame_time(store.published_ms());
+                    let base = Some((&baseline.market, view));
+                    self.plain.encode(&self.change, base, target.price_ladder(), &mut flush.bytes);
+                }
+            }
+            let length = flush.bytes.len() - start;
+            stats.pieces += 1;
+            stats.piece_bytes += length as u64;
+            flush.pieces.push(Piece { lane, start: start as u32, length: length as u32, is_merged });
+        }
+        if let Some(baseline) = lanes.classes[class].baseline_mut(number) {
+            baseline.lanes = numbers;
+            baseline.market.advance_to(target);
+        }
+        true
+    }
 }
 
 impl Fanout {
     /// Flushes every class that is due.
     pub(crate) fn flush(&mut self, now_ms: u64, store: &Store) {
-        let mut pieces = Pieces::default();
-        let mut due = 0u32;
         let mut is_late = false;
-        for class in 0..self.classes.len() {
-            let Some(due_ms) = self.classes[class].due_ms().filter(|&due_ms| due_ms <= now_ms) else {
+        let mut flush = None;
+        for class in 0..CLASSES {
+            let Some(due_ms) = self.lanes.classes[class].due_ms().filter(|&due_ms| due_ms <= now_ms) else {
                 continue;
             };
             // After a quiet time the clock of the class has stood still; that is not lateness.
-            is_late |= self.classes[class].interval_ms > 0
+            is_late |= self.lanes.classes[class].interval_ms() > 0
                 && now_ms - due_ms > LATE_MS
                 && now_ms - due_ms < 10 * LATE_MS;
-            due |= 1 << class;
-            let dirty = std::mem::take(&mut self.classes[class].dirty);
-            for &market in &dirty {
-                self.encode_change(store, class, market, &mut pieces);
+            let mut filled = flush.take().unwrap_or_else(|| self.begin_flush());
+            filled.classes |= 1 << class;
+            let marked = self.lanes.classes[class].take_marked();
+            for &market in &marked {
+                self.encoder.encode(store, &mut self.lanes, class, market, &mut filled, &mut self.stats);
             }
-            self.classes[class].note_flush(now_ms);
+            self.lanes.classes[class].note_flush(now_ms, marked);
+            flush = Some(filled);
         }
-        if due != 0 {
-            let cause = if is_late { Conflation::ServerSlow } else { Conflation::Asked };
-            self.hand_out(now_ms, store, due, pieces, &Moves::new(), cause);
+        if let Some(mut flush) = flush {
+            flush.cause = if is_late { Conflation::ServerSlow } else { Conflation::Asked };
+            self.hand_out(store, flush);
         }
     }
 
     /// Flushes some markets of a class at once; the rest of it waits for its time.
-    pub(crate) fn flush_at_once(
-        &mut self,
-        now_ms: u64,
-        store: &Store,
-        markets: &[MarketNumber],
-        class: ClassIndex,
-    ) {
-        let mut pieces = Pieces::default();
-        if self.encode_at_once(store, markets, class, &mut pieces) {
-            self.hand_out(now_ms, store, 1 << class, pieces, &Moves::new(), Conflation::Asked);
+    pub(crate) fn flush_at_once(&mut self, store: &Store, markets: &[MarketNumber], class: ClassIndex) {
+        let mut flush = self.begin_flush();
+        if self.encode_at_once(store, markets, class, &mut flush) {
+            flush.cause = Conflation::Asked;
+            self.hand_out(store, flush);
+        } else {
+            self.spare(Arc::new(flush));
         }
     }
 
@@ -76,161 +190,44 @@ impl Fanout {
         store: &Store,
         markets: &[MarketNumber],
         class: ClassIndex,
-        pieces: &mut Pieces,
+        flush: &mut Flush,
     ) -> bool {
         let mut is_touched = false;
         for &market in markets {
-            if self.classes[class].baseline(market).is_some_and(|baseline| baseline.is_dirty) {
-                self.classes[class].dirty.retain(|&dirty| dirty != market);
-                self.encode_change(store, class, market, pieces);
-                is_touched = true;
-            }
+            is_touched |= self.encoder.encode(store, &mut self.lanes, class, market, flush, &mut self.stats);
         }
+        flush.classes |= u32::from(is_touched) << class;
         is_touched
     }
 
-    /// Encodes a market's change in every view in use, and moves its baseline on.
-    fn encode_change(&mut self, store: &Store, class: ClassIndex, number: MarketNumber, pieces: &mut Pieces) {
-        let Some(baseline) = self.classes[class].baseline_mut(number) else { return };
-        baseline.is_dirty = false;
-        let Some(target) = store.market(number) else { return };
-        let merged = target.commits() - baseline.market.commits() > 1;
-        let mut is_visible = false;
-        for &(view, _) in &baseline.views {
-            diff(&baseline.market, target, view, &mut self.change);
-            if self.change.is_empty() {
-                continue;
-            }
-            let start = pieces.bytes.len();
-            self.encoder.set_frame_time(store.published_ms());
-            self.encoder.encode(
-                &self.change,
-                Some((&baseline.market, view)),
-                target.price_ladder(),
-                &mut pieces.bytes,
-            );
-            let range = start..pieces.bytes.len();
-            self.stats.pieces += 1;
-            self.stats.piece_bytes += range.len() as u64;
-            pieces.ranges.insert((class, number, view), range);
-            is_visible = true;
-        }
-        baseline.market.advance_to(target);
-        if is_visible {
-            pieces.changed.push((number, class, merged));
+    /// An empty flush, with the memory of one that everybody has finished with, if there is one.
+    pub(crate) fn begin_flush(&mut self) -> Flush {
+        let free = self.flushes.iter().position(|flush| Arc::strong_count(flush) == 1);
+        let flush = free.and_then(|free| Arc::into_inner(self.flushes.swap_remove(free)));
+        let mut flush = flush.unwrap_or_default();
+        flush.clear();
+        flush
+    }
+
+    fn spare(&mut self, flush: Arc<Flush>) {
+        if self.flushes.len() < SPARE_FLUSHES {
+            self.flushes.push(flush);
         }
     }
 
-    /// Joins pieces, and the markets that have entered or left, to one frame per group and hands it to the members.
-    pub(crate) fn hand_out(
-        &mut self,
-        now_ms: u64,
-        store: &Store,
-        classes: u32,
-        mut pieces: Pieces,
-        moves: &Moves,
-        cause: Conflation,
-    ) {
+    /// Hands what was flushed to the shards. The baselines have moved, so what was made of them is out of date.
+    pub(crate) fn hand_out(&mut self, store: &Store, mut flush: Flush) {
         self.cache.clear();
-        if pieces.changed.is_empty() && moves.is_empty() {
-            return;
+        if flush.pieces.is_empty() && flush.moves.is_empty() {
+            return self.spare(Arc::new(flush));
         }
         self.stats.flushes += 1;
-        pieces.changed.sort_unstable();
-        let mut ids: Vec<GroupId> = self.groups.keys().copied().collect();
-        ids.sort_unstable();
-        for id in ids {
-            let moved = moves.get(&id);
-            let Some(group) = self.groups.get(&id) else { continue };
-            if group.classes_used() & classes == 0 && moved.is_none() {
-                continue;
-            }
-            let mut body = FrameBuilder::new();
-            let mut is_merged = false;
-            let entered = moved.map_or(&[][..], |moved| &moved.entered);
-            for &(market, class, merged) in &pieces.changed {
-                let Some(&Lane { view, class: followed }) = group.lanes.get(&market) else { continue };
-                if followed != class || entered.iter().any(|(entered, _)| *entered == market) {
-                    continue;
-                }
-                if let Some(range) = pieces.ranges.get(&(class, market, view)) {
-                    body.pieces(&pieces.bytes[range.clone()]);
-                    is_merged |= merged;
-                }
-            }
-            if let Some(moved) = moved {
-                if !moved.left.is_empty() {
-                    body.removed(moved.left.clone());
-                }
-                for &(market, lane) in &moved.entered {
-                    let piece = self.snapshot_piece(market, lane);
-                    body.pieces(&piece);
-                }
-            }
-            if !body.is_empty() {
-                let cause = if is_merged { cause } else { Conflation::None };
-                self.hand_to_group(now_ms, store, id, body, cause);
-            }
-        }
-    }
-
-    /// Sends a frame of a group's chain to the members that are live and ready; the others have fallen behind.
-    fn hand_to_group(
-        &mut self,
-        now_ms: u64,
-        store: &Store,
-        id: GroupId,
-        body: FrameBuilder,
-        cause: Conflation,
-    ) {
-        let Some(group) = self.groups.get_mut(&id) else { return };
-        let revision = store.revision();
-        let step = revision.0 - group.revision.0;
-        group.revision = revision;
-        group.sequence = group.sequence.wrapping_add(1);
-        let sequence = group.sequence;
-        let time = store.published_ms() / TIME_STEP_MS;
-        let time_step = time - group.time;
-        group.time = time;
-        let members: Vec<ConnectionId> = group.members.iter().copied().collect();
-        let cursor = self.groups[&id].cursor(store, &self.classes);
-
-        let mut frame = FrameBuilder::new();
-        frame.advance(step, sequence);
-        frame.time_step(time_step);
-        if cursor != revision {
-            frame.cursor(cursor);
-        }
-        if cause != Conflation::None {
-            frame.conflated(cause);
-        }
-        frame.append_frame(&body);
-        let fits = frame.len() <= FRAME_BYTES_MAX;
-        let mut to = Vec::with_capacity(members.len());
-        let mut too_long_for = Vec::new();
-        for member in members {
-            let Some(connection) = self.connections.get_mut(&member) else { continue };
-            if !connection.is_live {
-                continue;
-            }
-            if connection.is_ready && fits {
-                connection.cursor = cursor;
-                to.push(member);
-                continue;
-            }
-            // What it misses now, a catch-up will tell it; a frame too long to send is taken apart there too.
-            connection.is_live = false;
-            if connection.is_ready {
-                too_long_for.push(member);
-            } else if connection.behind_since_ms.is_none() {
-                connection.behind_since_ms = Some(now_ms);
-                self.stats.fell_behind += 1;
-            }
-        }
-        let frame: Bytes = frame.finish();
-        self.send(to, vec![frame]);
-        for member in too_long_for {
-            self.pump(store, member);
-        }
+        flush.revision = store.revision();
+        flush.time = store.published_ms() / TIME_STEP_MS;
+        flush.positions = self.lanes.positions(store);
+        flush.lanes_end = self.lanes.end();
+        let flush = Arc::new(flush);
+        self.spare(Arc::clone(&flush));
+        self.outputs.push_back(Output::Flush(flush));
     }
 }

@@ -1,25 +1,38 @@
 //! Groups: receivers with the same subscriptions share every frame.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use oddswire_model::{MarketNumber, Revision, Topic, View};
+use oddswire_model::{MarketNumber, View};
 use oddswire_store::Store;
-use oddswire_wire::piece::TIME_STEP_MS;
 
 use crate::{
-    baseline::{Class, ClassIndex, RATES_MS},
-    connection::ConnectionId,
+    class::ClassIndex,
+    lane::{Encoding, Lane, LaneNumber, Lanes},
+    topics::{TopicId, TopicNames},
 };
 
-pub(crate) type GroupId = u32;
+/// Names a group; never used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct GroupId(pub(crate) u32);
+
+impl GroupId {
+    /// The group of a connection that has not said hello.
+    pub(crate) const NONE: Self = Self(u32::MAX);
+}
 
 /// One subscription without its number.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Interest {
-    pub(crate) topics: Vec<Topic>,
+    /// In order, each once.
+    pub(crate) topics: Box<[TopicId]>,
     pub(crate) class: ClassIndex,
-    /// Sorts by [`View::code`]; see `key`.
     pub(crate) view: ViewKey,
+}
+
+impl Interest {
+    pub(crate) fn names(&self, store: &Store, topics: &TopicNames, market: MarketNumber) -> bool {
+        self.topics.iter().any(|&topic| topics.is_member(store, topic, market))
+    }
 }
 
 /// A view in an order, so that equal sets of interests are equal lists.
@@ -38,74 +51,62 @@ impl Ord for ViewKey {
     }
 }
 
-/// How a group follows a market.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Lane {
-    pub(crate) view: View,
-    pub(crate) class: ClassIndex,
+/// What makes receivers a group.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct GroupKey {
+    pub(crate) encoding: Encoding,
+    /// In order, each once.
+    pub(crate) interests: Arc<[Arc<Interest>]>,
 }
 
 /// Receivers with the same subscriptions.
 #[derive(Debug)]
 pub(crate) struct Group {
-    pub(crate) interests: Vec<Interest>,
-    /// Every market that any of the topics names, once: in the widest view and at the fastest rate asked for.
-    pub(crate) lanes: BTreeMap<MarketNumber, Lane>,
-    pub(crate) members: BTreeSet<ConnectionId>,
-    /// Revision and sequence of the last frame of the group; live members stand there.
-    pub(crate) revision: Revision,
-    pub(crate) sequence: u32,
-    /// The producers' clock in that frame, in steps of 10 ms.
-    pub(crate) time: u64,
-    /// The market after which the next heartbeat's digests begin.
-    pub(crate) digested: Option<MarketNumber>,
+    pub(crate) key: GroupKey,
+    /// Every market that any of the topics names, once: in the widest view and at the fastest rate asked for. In order
+    /// of number; shared with whoever builds the group's frames.
+    pub(crate) lanes: Arc<[LaneNumber]>,
+    pub(crate) members: usize,
 }
 
 impl Group {
-    /// The lane in which these interests follow a market, if they do.
-    pub(crate) fn lane_of(interests: &[Interest], store: &Store, market: MarketNumber) -> Option<Lane> {
-        let mut lane: Option<Lane> = None;
-        for interest in interests {
-            if interest.topics.iter().any(|topic| store.is_member(market, topic)) {
-                lane = Some(match lane {
-                    None => Lane { view: interest.view.0, class: interest.class },
-                    Some(held) => {
-                        Lane { view: held.view.union(interest.view.0), class: held.class.min(interest.class) }
-                    }
-                });
-            }
-        }
-        lane
-    }
-
     /// A group of these interests, with the baselines it needs.
-    pub(crate) fn new(id: GroupId, interests: Vec<Interest>, store: &Store, classes: &mut [Class]) -> Self {
-        let markets: BTreeSet<MarketNumber> =
-            interests.iter().flat_map(|i| &i.topics).flat_map(|topic| store.members(topic)).collect();
-        let mut lanes = BTreeMap::new();
+    pub(crate) fn new(key: GroupKey, store: &Store, topics: &TopicNames, lanes: &mut Lanes) -> Self {
+        let named = key.interests.iter().flat_map(|interest| &interest.topics);
+        let mut markets: Vec<_> = named.flat_map(|&topic| topics.members(store, topic)).collect();
+        markets.sort_unstable();
+        markets.dedup();
+        let mut numbers: Vec<LaneNumber> = Vec::with_capacity(markets.len());
         for market in markets {
-            if let Some(lane) = Self::lane_of(&interests, store, market) {
-                classes[lane.class].acquire(store, market, lane.view);
-                lanes.insert(market, lane);
+            if let Some(lane) = key.lane_of(store, topics, market) {
+                numbers.extend(lanes.acquire(store, market, lane));
             }
         }
-        let revision = store.revision();
-        // Groups begin to count at places of their own (2^32 over the golden ratio apart), so that a frame of the group
-        // that a receiver has left does not pass for the next one of the group it has joined.
-        let sequence = id.wrapping_mul(0x9e37_79b9);
-        let time = store.published_ms() / TIME_STEP_MS;
-        Self { interests, lanes, members: BTreeSet::new(), revision, sequence, time, digested: None }
-    }
-
-    /// The revision from which its members may resume: all baselines it uses have reached it.
-    pub(crate) fn cursor(&self, store: &Store, classes: &[Class]) -> Revision {
-        let used = self.classes_used();
-        let positions = (0..RATES_MS.len()).filter(|class| used >> class & 1 == 1);
-        positions.map(|class| classes[class].position(store)).min().unwrap_or(store.revision())
+        numbers.sort_unstable();
+        Self { key, lanes: numbers.into(), members: 0 }
     }
 
     /// Bit set of the classes it uses.
-    pub(crate) fn classes_used(&self) -> u32 {
-        self.interests.iter().fold(0, |used, interest| used | 1 << interest.class)
+    pub(crate) fn classes(&self) -> u32 {
+        self.key.interests.iter().fold(0, |used, interest| used | 1 << interest.class)
+    }
+}
+
+impl GroupKey {
+    /// The lane in which these interests follow a market, if they do.
+    pub(crate) fn lane_of(&self, store: &Store, topics: &TopicNames, market: MarketNumber) -> Option<Lane> {
+        let mut lane: Option<Lane> = None;
+        for interest in self.interests.iter().filter(|interest| interest.names(store, topics, market)) {
+            let (view, class) = (interest.view.0, interest.class);
+            lane = Some(match lane {
+                None => Lane { view, class, encoding: self.encoding },
+                Some(held) => Lane {
+                    view: held.view.union(view),
+                    class: held.class.min(class),
+                    encoding: self.encoding,
+                },
+            });
+        }
+        lane
     }
 }

@@ -10,29 +10,37 @@
 //!                                └────► baselines ◄──── catch-up from a cursor ◄──── members that are not live
 //! ```
 //!
+//! The work is split so that it can be spread over threads. [`Fanout`] owns what is shared: it works out changes,
+//! encodes them and says what to do ([`Output`]). A [`Shard`] owns the chains of frames of a part of the connections: it
+//! gathers each group's frame from the ready pieces, offers it to the group's connections, and reports who has fallen
+//! behind ([`Report`]). [`LocalShard`] is both in one thread.
+//!
 //! What this crate deliberately does not know: sockets, clocks, threads, TLS, tokens. Time comes in as milliseconds on
 //! a clock that only grows; what must be sent comes out of [`Fanout::poll_output`].
-//!
-//! ```
-//! use oddswire_fanout::{Fanout, FanoutConfig};
-//!
-//! let mut fanout = Fanout::new(FanoutConfig::default());
-//! let connection = fanout.connect(0);
-//! assert!(fanout.poll_output().is_none(), "the client speaks first");
-//! fanout.disconnect(connection);
-//! ```
 
-mod baseline;
 mod catch_up;
+mod class;
 mod connection;
 mod fanout;
 mod flush;
+mod frame;
 mod group;
+mod heartbeat;
+mod lane;
+mod local;
 mod output;
 mod request;
+mod shard;
+mod topics;
 mod urgent;
 
-pub use baseline::RATES_MS;
+pub use class::RATES_MS;
 pub use connection::{ConnectionId, MAX_CONTROL_FRAMES};
 pub use fanout::{Fanout, FanoutConfig, FanoutStats};
-pub use output::Output;
+pub use flush::Flush;
+pub use frame::{Batch, Envelope, Letter};
+pub use group::GroupId;
+pub use heartbeat::Heartbeat;
+pub use local::{Delivery, LocalShard};
+pub use output::{Attach, Output, Report};
+pub use shard::{FLUSHES_PER_SEND, Lines, Shard, ShardStats};

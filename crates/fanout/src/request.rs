@@ -1,5 +1,7 @@
 //! What clients ask for.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use oddswire_model::Revision;
 use oddswire_session::{Request, SessionError, Subscribe};
@@ -11,16 +13,17 @@ use oddswire_wire::{
 };
 
 use crate::{
-    baseline::{RATES_MS, class_of},
+    class::{CLASSES, RATES_MS, class_of},
     connection::{ConnectionId, MAX_CONTROL_FRAMES},
     fanout::Fanout,
-    group::{Group, GroupId, Interest, ViewKey},
+    group::{Group, GroupId, GroupKey, Interest, ViewKey},
     output::Output,
 };
 
 impl Fanout {
     /// Takes a client's message.
     pub fn handle_message(&mut self, now_ms: u64, store: &Store, id: ConnectionId, message: Bytes) {
+        self.now_ms = now_ms;
         let Some(connection) = self.connections.get_mut(&id).filter(|connection| !connection.is_closing)
         else {
             return;
@@ -28,20 +31,17 @@ impl Fanout {
         match connection.session.handle(now_ms, message) {
             Ok(None) => {}
             Ok(Some(Request::Hello { .. })) => self.hello(store, id),
-            Ok(Some(Request::Subscribe(subscribe))) => self.subscribe(now_ms, store, id, subscribe),
-            Ok(Some(Request::Unsubscribe { subscription })) => {
-                self.unsubscribe(now_ms, store, id, subscription);
-            }
+            Ok(Some(Request::Subscribe(subscribe))) => self.subscribe(store, id, subscribe),
+            Ok(Some(Request::Unsubscribe { subscription })) => self.unsubscribe(store, id, subscription),
             Ok(Some(Request::Resync { markets, since, .. })) => {
                 self.stats.resyncs += 1;
                 if !connection.resync_limit.take(now_ms) {
                     let reason = "resyncs come too often; connect again".to_owned();
                     return self.close(id, ErrorCode::RateLimited, reason);
                 }
-                connection.is_live = false;
                 let lanes = self.groups.get(&connection.group).map(|group| &group.lanes);
                 let known = |market: &oddswire_model::MarketNumber| {
-                    lanes.is_some_and(|lanes| lanes.contains_key(market))
+                    lanes.is_some_and(|lanes| self.lanes.of_market(lanes, *market).is_some())
                 };
                 connection.snapshots.extend(markets.into_iter().filter(known));
                 match since.map(|since| (since, store.check_cursor(store.epoch(), since))) {
@@ -53,6 +53,7 @@ impl Fanout {
                         return self.close(id, ErrorCode::SlowReceiver, reason);
                     }
                 }
+                self.recall(id);
             }
             Err(error) => self.refuse(id, error),
         }
@@ -66,10 +67,10 @@ impl Fanout {
             return;
         };
         connection.is_closing = true;
-        let mut frames: Vec<Bytes> = connection.control.drain(..).collect();
+        let mut frames = std::mem::take(&mut connection.control);
         frames.push(error_frame(code, &reason, 0));
         self.stats.closed_for_cause += 1;
-        self.send(vec![id], frames);
+        self.send(id, frames, None);
         self.outputs.push_back(Output::Close { connection: id, code, reason });
     }
 
@@ -82,13 +83,11 @@ impl Fanout {
             heartbeat_interval_ms: self.config.heartbeat_interval_ms as u32,
             session: format!("{:x}-{:x}", store.epoch().0 as u32, id.0),
         });
-        let group = self.join_group(store, id, Vec::new());
+        let Some(connection) = self.connections.get(&id) else { return };
+        let group = self.join_group(store, connection.key());
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.group = group;
-            connection.cursor = store.revision();
-            // There is nothing to hold yet.
-            connection.is_live = true;
-            connection.control.push_back(frame.finish());
+            connection.control.push(frame.finish());
         }
     }
 
@@ -105,15 +104,14 @@ impl Fanout {
             let reason = "answers pile up; read what you ask for".to_owned();
             return self.close(id, ErrorCode::SlowReceiver, reason);
         }
-        connection.control.push_back(frame);
+        connection.control.push(frame);
     }
 
-    fn subscribe(&mut self, now_ms: u64, store: &Store, id: ConnectionId, subscribe: Subscribe) {
+    fn subscribe(&mut self, store: &Store, id: ConnectionId, subscribe: Subscribe) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let Subscribe { subscription, topics, view, rate_ms, cursor } = subscribe;
-        if connection.subscriptions.len() >= SUBSCRIPTIONS_MAX
-            && !connection.subscriptions.contains_key(&subscription)
-        {
+        let place = connection.subscriptions.iter().position(|&(number, _)| number == subscription);
+        if connection.subscriptions.len() >= SUBSCRIPTIONS_MAX && place.is_none() {
             let message = format!(
                 "a session has at most {SUBSCRIPTIONS_MAX} subscriptions; name several topics in one"
             );
@@ -128,10 +126,17 @@ impl Fanout {
                 Some((_, Err(_))) => (Resume::TooOld, None),
             };
         let class = class_of(rate_ms);
-        let interest = Interest { topics, class, view: ViewKey(view) };
-        let markets: std::collections::BTreeSet<_> =
-            interest.topics.iter().flat_map(|topic| store.members(topic)).collect();
-        connection.subscriptions.insert(subscription, interest.clone());
+        let mut topics: Box<[_]> = topics.into_iter().map(|topic| self.topics.id(topic)).collect();
+        topics.sort_unstable();
+        let interest = Arc::new(Interest { topics, class, view: ViewKey(view) });
+        let named = interest.topics.iter().flat_map(|&topic| self.topics.members(store, topic));
+        let mut markets: Vec<_> = named.collect();
+        markets.sort_unstable();
+        markets.dedup();
+        match place {
+            Some(place) => connection.subscriptions[place].1 = Arc::clone(&interest),
+            None => connection.subscriptions.push((subscription, Arc::clone(&interest))),
+        }
         self.stats.resumes += u64::from(resumed.is_some());
         let mut frame = FrameBuilder::new();
         frame.subscribed(proto::Subscribed {
@@ -142,63 +147,61 @@ impl Fanout {
             ended: false,
         });
         self.answer(id, frame.finish());
-        self.regroup(now_ms, store, id, resumed.map(|revision| (revision, interest)));
+        self.regroup(store, id, resumed.map(|revision| (revision, &*interest)));
     }
 
-    fn unsubscribe(&mut self, now_ms: u64, store: &Store, id: ConnectionId, subscription: u32) {
+    fn unsubscribe(&mut self, store: &Store, id: ConnectionId, subscription: u32) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        if connection.subscriptions.remove(&subscription).is_none() {
+        let Some(place) = connection.subscriptions.iter().position(|&(number, _)| number == subscription)
+        else {
             let message = format!("there is no subscription {subscription}");
             let frame = error_frame(ErrorCode::UnknownSubscription, &message, subscription);
             return self.answer(id, frame);
-        }
+        };
+        connection.subscriptions.swap_remove(place);
         let mut frame = FrameBuilder::new();
         frame.subscribed(proto::Subscribed { subscription, ended: true, ..Default::default() });
         self.answer(id, frame.finish());
-        self.regroup(now_ms, store, id, None);
+        self.regroup(store, id, None);
     }
 
     /// Moves a connection to the group of its subscriptions and works out what it needs there.
     ///
     /// `resumed`: the markets of this interest are held as of this revision.
-    fn regroup(
-        &mut self,
-        now_ms: u64,
-        store: &Store,
-        id: ConnectionId,
-        resumed: Option<(Revision, Interest)>,
-    ) {
+    fn regroup(&mut self, store: &Store, id: ConnectionId, resumed: Option<(Revision, &Interest)>) {
         let Some(connection) = self.connections.get(&id).filter(|connection| !connection.is_closing) else {
             return;
         };
-        let old_id = connection.group;
-        let interests = connection.interests();
+        // It takes the frames of neither group until it has been told where it stands.
+        let (old_id, key) = (connection.group, connection.key());
+        self.recall(id);
         // Joining before leaving keeps the baselines that both use.
-        let new_id = self.join_group(store, id, interests);
-        if let Some(connection) = self.connections.get_mut(&id) {
-            // It belongs to neither group until it has been told where it stands.
-            connection.is_live = false;
-        }
-        self.bring_forward(now_ms, store, id, new_id, resumed.as_ref().map(|(_, interest)| interest));
+        let new_id = self.join_group(store, key);
+        self.bring_forward(store, id, new_id, resumed.map(|(_, interest)| interest));
         let (Some(new), Some(connection)) = (self.groups.get(&new_id), self.connections.get_mut(&id)) else {
             return;
         };
-        let none = std::collections::BTreeMap::new();
-        let old = self.groups.get(&old_id).map_or(&none, |group| &group.lanes);
-        for (&market, lane) in &new.lanes {
-            let is_held = old.get(&market) == Some(lane) && !connection.snapshots.contains(&market);
-            let is_resumed = resumed.as_ref().is_some_and(|(_, interest)| {
-                !old.contains_key(&market)
-                    && interest.topics.iter().any(|topic| store.is_member(market, topic))
-            });
+        let old: &[_] = self.groups.get(&old_id).map_or(&[], |group| &group.lanes);
+        let held = self.lanes.by_market(old);
+        let follows = self.lanes.by_market(&new.lanes);
+        let find = |among: &[(_, _)], market| {
+            let at = among.binary_search_by_key(&market, |&(market, _)| market).ok()?;
+            Some(among[at].1)
+        };
+        for &(market, lane) in &follows {
+            let held = find(&held, market);
+            let is_held = held == Some(lane) && !connection.snapshots.contains(&market);
+            let is_resumed = held.is_none()
+                && resumed.is_some_and(|(_, interest)| interest.names(store, &self.topics, market));
             if !is_held && !is_resumed {
                 connection.snapshots.insert(market);
             }
         }
-        connection.snapshots.retain(|market| new.lanes.contains_key(market));
-        connection.removed.extend(old.keys().filter(|market| !new.lanes.contains_key(market)));
-        connection.removed.retain(|market| !new.lanes.contains_key(market));
-        let reached = new.cursor(store, &self.classes);
+        let is_followed = |market: &_| find(&follows, *market).is_some();
+        connection.snapshots.retain(is_followed);
+        connection.removed.extend(held.iter().map(|(market, _)| market));
+        connection.removed.retain(|market| !is_followed(market));
+        let reached = self.lanes.position(store, new.classes());
         if !connection.holds_cursor {
             connection.cursor = reached;
         }
@@ -209,75 +212,68 @@ impl Fanout {
         // A class that the connection has not followed so far may stand earlier than the ones it has.
         connection.cursor = connection.cursor.min(reached);
         connection.group = new_id;
-        if old_id != new_id {
-            self.leave_group(id, old_id);
-        }
+        self.leave_group(old_id);
     }
 
     /// A connection moves to a group. What it holds of a market may be newer than the group's baseline: where it
     /// followed the market in another class, or resumes it and had it from another class or another gateway. Those
     /// markets are flushed ahead of their time, because a delta fits nobody who is ahead of its base.
-    fn bring_forward(
-        &mut self,
-        now_ms: u64,
-        store: &Store,
-        id: ConnectionId,
-        to: GroupId,
-        resumed: Option<&Interest>,
-    ) {
+    fn bring_forward(&mut self, store: &Store, id: ConnectionId, to: GroupId, resumed: Option<&Interest>) {
         let (Some(connection), Some(to)) = (self.connections.get(&id), self.groups.get(&to)) else { return };
-        let from = self.groups.get(&connection.group);
-        let mut behind = vec![Vec::new(); self.classes.len()];
-        for (&market, lane) in &to.lanes {
-            let is_dirty = self.classes[lane.class].baseline(market).is_some_and(|held| held.is_dirty);
-            let is_ahead = || match from.and_then(|from| from.lanes.get(&market)) {
-                Some(held) => held.class != lane.class,
+        let from: &[_] = self.groups.get(&connection.group).map_or(&[], |group| &group.lanes);
+        let mut behind: [Vec<_>; CLASSES] = Default::default();
+        for &lane in &*to.lanes {
+            let Some((baseline, lane)) = self.lanes.baseline(lane) else { continue };
+            let market = baseline.market.number();
+            let held = || self.lanes.of_market(from, market).and_then(|held| self.lanes.get(held));
+            let is_ahead = || match held() {
+                Some(held) => held.lane.class != lane.class,
                 // It left with an earlier request and the connection has not been told yet, or it is resumed.
                 None => {
                     connection.removed.contains(&market)
-                        || resumed.is_some_and(|interest| {
-                            interest.topics.iter().any(|topic| store.is_member(market, topic))
-                        })
+                        || resumed.is_some_and(|interest| interest.names(store, &self.topics, market))
                 }
             };
-            if is_dirty && is_ahead() {
+            if baseline.is_dirty && is_ahead() {
                 behind[lane.class].push(market);
             }
         }
         for (class, markets) in behind.into_iter().enumerate().filter(|(_, markets)| !markets.is_empty()) {
-            self.flush_at_once(now_ms, store, &markets, class);
+            self.flush_at_once(store, &markets, class);
         }
     }
 
-    fn join_group(&mut self, store: &Store, id: ConnectionId, interests: Vec<Interest>) -> GroupId {
-        let group_id = match self.group_ids.get(&interests) {
-            Some(&group_id) => group_id,
+    /// The group of a key, with one more member.
+    fn join_group(&mut self, store: &Store, key: GroupKey) -> GroupId {
+        let id = match self.group_ids.get(&key) {
+            Some(&id) => id,
             None => {
-                let group_id = self.next_group;
-                self.next_group += 1;
-                let group = Group::new(group_id, interests.clone(), store, &mut self.classes);
-                self.groups.insert(group_id, group);
-                self.group_ids.insert(interests, group_id);
-                group_id
+                let id = GroupId(self.next_group);
+                self.next_group = self.next_group.wrapping_add(1);
+                let group = Group::new(key.clone(), store, &self.topics, &mut self.lanes);
+                self.groups.insert(id, group);
+                self.group_ids.insert(key, id);
+                id
             }
         };
-        if let Some(group) = self.groups.get_mut(&group_id) {
-            group.members.insert(id);
+        if let Some(group) = self.groups.get_mut(&id) {
+            group.members += 1;
         }
-        group_id
+        id
     }
 
-    /// Takes a connection out of a group; the last one ends it.
-    pub(crate) fn leave_group(&mut self, id: ConnectionId, group_id: GroupId) {
-        let Some(group) = self.groups.get_mut(&group_id) else { return };
-        group.members.remove(&id);
-        if group.members.is_empty()
-            && let Some(group) = self.groups.remove(&group_id)
+    /// A group has one member less; the last one ends it.
+    pub(crate) fn leave_group(&mut self, id: GroupId) {
+        let Some(group) = self.groups.get_mut(&id) else { return };
+        group.members -= 1;
+        if group.members == 0
+            && let Some(group) = self.groups.remove(&id)
         {
-            self.group_ids.remove(&group.interests);
-            for (market, lane) in group.lanes {
-                self.classes[lane.class].release(market, lane.view);
+            self.group_ids.remove(&group.key);
+            for &lane in &*group.lanes {
+                self.lanes.release(lane);
             }
+            self.outputs.push_back(Output::GroupGone(id));
         }
     }
 }

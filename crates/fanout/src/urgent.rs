@@ -1,88 +1,102 @@
 //! Taking commits in: marking what changed, moving markets in and out of groups, and flushing what cannot wait.
 
-use std::collections::BTreeMap;
-
 use oddswire_model::MarketNumber;
 use oddswire_store::{Committed, Store};
-use oddswire_wire::proto::Conflation;
+use oddswire_wire::{FrameBuilder, proto::Conflation};
 
-use crate::{
-    fanout::Fanout,
-    flush::Pieces,
-    group::{Group, GroupId, Lane},
-};
-
-/// Markets that one commit moved in and out of a group.
-#[derive(Debug, Default)]
-pub(crate) struct Moved {
-    /// Followed from now on, or in another lane than before.
-    pub(crate) entered: Vec<(MarketNumber, Lane)>,
-    /// Not followed any more.
-    pub(crate) left: Vec<u32>,
-}
-
-/// What a commit moved, by group.
-pub(crate) type Moves = BTreeMap<GroupId, Moved>;
+use crate::{class::CLASSES, fanout::Fanout, flush::Moved, group::GroupId, lane::LaneNumber};
 
 impl Fanout {
     /// Takes in what a commit did. Must be called after every commit, before the next one: a status change is handed
     /// out at once, and no edge is lost between two of them.
     pub fn handle_commit(&mut self, now_ms: u64, store: &Store, committed: &Committed) {
-        for &market in &committed.changed {
-            for class in &mut self.classes {
+        self.now_ms = now_ms;
+        for class in &mut self.lanes.classes {
+            for &market in &committed.changed {
                 class.mark(market, committed.revision);
             }
         }
-        // A market that moves to a lane of another class must not be older there than it was, so it cannot wait either.
-        let mut at_once = committed.urgent.clone();
-        at_once.extend(committed.retopiced.iter().filter(|market| !committed.urgent.contains(market)));
-        if at_once.is_empty() {
+        if committed.urgent.is_empty() && committed.retopiced.is_empty() {
             return;
         }
-        let mut pieces = Pieces::default();
-        let mut touched = 0u32;
-        for class in 0..self.classes.len() {
-            touched |= u32::from(self.encode_at_once(store, &at_once, class, &mut pieces)) << class;
+        // A market that moves to a lane of another class must not be older there than it was, so it cannot wait either.
+        let mut at_once = [&committed.urgent[..], &committed.retopiced].concat();
+        at_once.sort_unstable();
+        at_once.dedup();
+        let mut flush = self.begin_flush();
+        for class in 0..CLASSES {
+            self.encode_at_once(store, &at_once, class, &mut flush);
         }
-        self.stats.urgent += u64::from(touched != 0 && !committed.urgent.is_empty());
+        self.stats.urgent += u64::from(flush.classes != 0 && !committed.urgent.is_empty());
         // One frame per group says all of it: a receiver that takes the change and not the move would hold the market
         // in a lane that is not its own any more.
-        let moves = self.move_markets(store, &committed.retopiced);
-        if touched != 0 || !moves.is_empty() {
-            self.hand_out(now_ms, store, touched, pieces, &moves, Conflation::Asked);
-        }
+        let mut retopiced = committed.retopiced.clone();
+        // A commit may name a market several times.
+        retopiced.sort_unstable();
+        retopiced.dedup();
+        flush.moves = self.move_markets(store, &retopiced);
+        flush.cause = Conflation::Asked;
+        self.hand_out(store, flush);
     }
 
     /// Markets have entered or left topics: groups gain and lose them.
-    fn move_markets(&mut self, store: &Store, markets: &[MarketNumber]) -> Moves {
-        let mut moves = Moves::new();
-        if markets.is_empty() {
-            return moves;
-        }
-        for (&id, group) in &mut self.groups {
-            let mut moved = Moved::default();
-            for &market in markets {
-                let old = group.lanes.get(&market).copied();
-                let new = Group::lane_of(&group.interests, store, market);
-                if old == new {
+    fn move_markets(&mut self, store: &Store, markets: &[MarketNumber]) -> Vec<(GroupId, Moved)> {
+        let mut changes: Vec<(GroupId, Change)> = Vec::new();
+        for &market in markets {
+            let is_named = self.topics.naming(store, market);
+            for (&id, group) in &self.groups {
+                let old = self.lanes.of_market(&group.lanes, market);
+                let mut topics = group.key.interests.iter().flat_map(|interest| &interest.topics);
+                // Most groups neither follow the market nor name it.
+                if old.is_none() && !topics.any(|&topic| is_named[topic as usize]) {
                     continue;
                 }
-                if let Some(lane) = new {
-                    self.classes[lane.class].acquire(store, market, lane.view);
-                    group.lanes.insert(market, lane);
-                    moved.entered.push((market, lane));
-                } else {
-                    group.lanes.remove(&market);
-                    moved.left.push(market.0);
+                let new = group.key.lane_of(store, &self.topics, market);
+                if old.and_then(|old| self.lanes.get(old)).map(|old| old.lane) == new {
+                    continue;
                 }
-                if let Some(lane) = old {
-                    self.classes[lane.class].release(market, lane.view);
+                let new = new.and_then(|lane| self.lanes.acquire(store, market, lane));
+                changes.push((id, Change { market, old, new }));
+            }
+        }
+        changes.sort_by_key(|(id, _)| *id);
+        let mut moves = Vec::new();
+        for changes in changes.chunk_by(|(one, _), (other, _)| one == other) {
+            let id = changes[0].0;
+            let Some(group) = self.groups.get_mut(&id) else { continue };
+            let mut lanes = group.lanes.to_vec();
+            let mut entered: Vec<LaneNumber> = changes.iter().filter_map(|(_, change)| change.new).collect();
+            entered.sort_unstable();
+            lanes.retain(|lane| !changes.iter().any(|(_, change)| change.old == Some(*lane)));
+            lanes.extend(&entered);
+            lanes.sort_unstable();
+            group.lanes = lanes.into();
+            let lanes = group.lanes.clone();
+            let left = changes.iter().filter(|(_, change)| change.new.is_none());
+            let left: Vec<u32> = left.map(|(_, change)| change.market.0).collect();
+            let mut fields = FrameBuilder::new();
+            if !left.is_empty() {
+                fields.removed(left);
+            }
+            for &lane in &entered {
+                let piece = self.snapshot_piece(lane);
+                fields.pieces(&piece);
+            }
+            for &(_, Change { old, .. }) in changes {
+                if let Some(old) = old {
+                    self.lanes.release(old);
                 }
             }
-            if !moved.entered.is_empty() || !moved.left.is_empty() {
-                moves.insert(id, moved);
-            }
+            moves.push((id, Moved { lanes, entered, fields: fields.finish() }));
         }
         moves
     }
+}
+
+/// A market moves from lane to lane of a group, or in or out of it.
+#[derive(Debug, Clone, Copy)]
+struct Change {
+    market: MarketNumber,
+    old: Option<LaneNumber>,
+    new: Option<LaneNumber>,
 }

@@ -1,7 +1,7 @@
 //! Receivers who move: between rates and subscriptions, with their markets from topic to topic, and past the horizon.
 //! Each of these was found by a seed of the simulation.
 
-use oddswire_fanout::{ConnectionId, Fanout, FanoutConfig, Output};
+use oddswire_fanout::{ConnectionId, Delivery, Fanout, FanoutConfig, LocalShard};
 use oddswire_model::{
     AttributeValue, Commit, Epoch, Field, Handicap, LadderUpdate, MarketId, MarketStatus, MarketUpdate,
     Price, Revision, SelectionId, SelectionKey, SelectionUpdate, View, name,
@@ -14,6 +14,7 @@ struct World {
     now_ms: u64,
     store: Store,
     fanout: Fanout,
+    shard: LocalShard,
     id: ConnectionId,
     client: ClientSession,
     /// The client's socket takes nothing.
@@ -29,10 +30,12 @@ impl World {
         for (at, request) in requests.iter().enumerate() {
             client.subscribe(at as u32 + 1, request.clone());
         }
-        let id = fanout.connect(0);
+        let (id, mut shard) = (ConnectionId(0), LocalShard::default());
+        shard.join(id);
+        fanout.connect(0, id);
         client.connected(0);
         let store = Store::new(Epoch(7));
-        let mut world = Self { now_ms: 0, store, fanout, id, client, is_blocked: false, closed: None };
+        let mut world = Self { now_ms: 0, store, fanout, shard, id, client, is_blocked: false, closed: None };
         let mut update = back(20_000, 500);
         update.fields.push((Field::Status, MarketStatus::Open as u64));
         update.attributes.push(fixture("f1"));
@@ -46,19 +49,19 @@ impl World {
             while let Some(message) = self.client.poll_transmit() {
                 self.fanout.handle_message(self.now_ms, &self.store, self.id, message);
             }
-            let Some(output) = self.fanout.poll_output() else { return };
-            match output {
-                Output::Frames { to, frames } if to.contains(&self.id) => {
+            let Some(delivery) = self.shard.poll(self.now_ms, &mut self.fanout, &self.store) else { return };
+            match delivery {
+                Delivery::Frames { to, frames } if to == self.id => {
                     for frame in frames {
                         self.client.handle_frame(self.now_ms, frame).unwrap();
                         self.check();
                     }
                     if !self.is_blocked {
-                        self.fanout.ready(&self.store, self.id);
+                        self.shard.ready(self.id);
                     }
                 }
-                Output::Frames { .. } => {}
-                Output::Close { code, .. } => self.closed = Some(code),
+                Delivery::Frames { .. } => {}
+                Delivery::Close { code, .. } => self.closed = Some(code),
             }
         }
     }
@@ -85,10 +88,18 @@ impl World {
     }
 
     fn reconnect(&mut self) {
+        self.shard.leave(self.id);
         self.fanout.disconnect(self.id);
         self.client.disconnected();
-        self.id = self.fanout.connect(self.now_ms);
+        self.id = self.join();
         self.client.connected(self.now_ms);
+    }
+
+    fn join(&mut self) -> ConnectionId {
+        let id = ConnectionId(self.id.0 + 1);
+        self.shard.join(id);
+        self.fanout.connect(self.now_ms, id);
+        id
     }
 
     fn held(&self) -> &oddswire_model::Market {
@@ -121,14 +132,14 @@ fn request(topic: &str, view: View, rate_ms: u32) -> SubscriptionRequest {
 fn nobody_is_taken_back_by_asking_for_a_slower_rate() {
     let mut world = World::new(&[request("all", View::FULL, 0)]);
     // Somebody else keeps the slow class's baseline alive.
-    let other = world.fanout.connect(world.now_ms);
+    let other = world.join();
     let mut slow = ClientSession::new(ClientConfig::default());
     slow.subscribe(1, request("all", View::FULL, 1_000));
     slow.connected(world.now_ms);
     while let Some(message) = slow.poll_transmit() {
         world.fanout.handle_message(world.now_ms, &world.store, other, message);
     }
-    while world.fanout.poll_output().is_some() {}
+    while world.shard.poll(world.now_ms, &mut world.fanout, &world.store).is_some() {}
     world.commit(back(20_000, 600));
     world.wait(200);
     // Within the second of the slow class, which therefore stays at 600.
@@ -147,14 +158,14 @@ fn nobody_is_taken_back_by_asking_for_a_slower_rate() {
 fn a_resume_at_a_slower_rate_than_before_is_not_behind_what_is_held() {
     // The fast subscription is named last, so for a moment the market is followed at the slow rate alone.
     let mut world = World::new(&[request("all", View::FULL, 1_000), request("fixture/f1", View::FULL, 0)]);
-    let other = world.fanout.connect(world.now_ms);
+    let other = world.join();
     let mut slow = ClientSession::new(ClientConfig::default());
     slow.subscribe(1, request("all", View::FULL, 1_000));
     slow.connected(world.now_ms);
     while let Some(message) = slow.poll_transmit() {
         world.fanout.handle_message(world.now_ms, &world.store, other, message);
     }
-    while world.fanout.poll_output().is_some() {}
+    while world.shard.poll(world.now_ms, &mut world.fanout, &world.store).is_some() {}
     world.commit(back(20_000, 600));
     world.wait(200);
     // Within the second of the slow class, which therefore stays at 600.
@@ -206,7 +217,7 @@ fn a_receiver_who_falls_behind_the_horizon_is_sent_away() {
     world.wait(50);
     world.store.advance_horizon(Revision(3));
     world.is_blocked = false;
-    world.fanout.ready(&world.store, world.id);
+    world.shard.ready(world.id);
     world.turn();
     assert_eq!(world.closed, Some(ErrorCode::SlowReceiver), "the tombstone of the rung is gone");
     world.reconnect();

@@ -149,8 +149,8 @@ fn a_lost_frame_is_noticed_and_caught_up() {
     world.fanout.handle_commit(world.now_ms, &world.store, &committed);
     world.now_ms += 20;
     world.fanout.handle_timeout(world.now_ms, &world.store);
-    while world.fanout.poll_output().is_some() {}
-    world.fanout.ready(&world.store, id);
+    while world.shard.poll(world.now_ms, &mut world.fanout, &world.store).is_some() {}
+    world.shard.ready(id);
     world.commit(back("1.1", 20_400, 900));
     world.wait(20);
     let client = &world.clients[&id];

@@ -6,7 +6,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use oddswire_fanout::{ConnectionId, Fanout, FanoutConfig, FanoutStats, Output};
+use oddswire_fanout::{ConnectionId, Delivery, Fanout, FanoutConfig, FanoutStats, LocalShard};
 use oddswire_gateway::{Command, DisconnectCause, GatewayRequest, MarketLine, MarketList, websocket};
 use oddswire_ingest::{Accepted, Announced, IngestRequest};
 use oddswire_model::{AttributeValue, Commit, Epoch, Market, Revision, name};
@@ -107,6 +107,8 @@ pub struct Engine {
     started: Instant,
     store: Store,
     fanout: Fanout,
+    shard: LocalShard,
+    accepted: u32,
     connections: Connections,
     producers: Producers,
     horizon: Horizon,
@@ -122,6 +124,8 @@ impl Engine {
             started: Instant::now(),
             store: Store::new(epoch),
             fanout: Fanout::new(config.fanout),
+            shard: LocalShard::default(),
+            accepted: 0,
             connections: Connections::default(),
             producers: Producers::default(),
             horizon: Horizon::new(config.resume_horizon, config.settled_retention),
@@ -287,7 +291,10 @@ impl Engine {
         let now_ms = self.now_ms();
         match request {
             GatewayRequest::Connect { commands, reply } => {
-                let id = self.fanout.connect(now_ms);
+                let id = ConnectionId::new(0, self.accepted, 0);
+                self.accepted += 1;
+                self.shard.join(id);
+                self.fanout.connect(now_ms, id);
                 self.connections.insert(id, commands);
                 if reply.send(id).is_err() {
                     self.drop_connection(id);
@@ -296,7 +303,7 @@ impl Engine {
             GatewayRequest::Message { connection, message } => {
                 self.fanout.handle_message(now_ms, &self.store, connection, message);
             }
-            GatewayRequest::Ready { connection } => self.fanout.ready(&self.store, connection),
+            GatewayRequest::Ready { connection } => self.shard.ready(connection),
             GatewayRequest::Disconnect { connection, cause } => {
                 self.disconnects[cause as usize] += 1;
                 self.drop_connection(connection);
@@ -319,21 +326,20 @@ impl Engine {
 
     fn drop_connection(&mut self, id: ConnectionId) {
         self.connections.remove(id);
+        self.shard.leave(id);
         self.fanout.disconnect(id);
     }
 
     fn hand_out(&mut self) {
-        while let Some(output) = self.fanout.poll_output() {
-            match output {
-                Output::Frames { to, frames } => {
-                    // The WebSocket header is written once for everybody.
+        let now_ms = self.now_ms();
+        while let Some(delivery) = self.shard.poll(now_ms, &mut self.fanout, &self.store) {
+            match delivery {
+                Delivery::Frames { to, frames } => {
                     let frames: Vec<Bytes> =
                         frames.iter().map(|frame| websocket::binary_frame(frame)).collect();
-                    for id in to {
-                        self.command(id, Command::Frames(frames.clone()));
-                    }
+                    self.command(to, Command::Frames(frames));
                 }
-                Output::Close { connection, code, reason } => {
+                Delivery::Close { connection, code, reason } => {
                     debug!(?connection, ?code, reason, "closing a connection");
                     self.command(connection, Command::Close { status: close_status(code), reason });
                 }

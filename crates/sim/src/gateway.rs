@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use oddswire_fanout::{ConnectionId, Fanout, FanoutConfig};
+use oddswire_fanout::{ConnectionId, Fanout, FanoutConfig, LocalShard};
 use oddswire_model::{Commit, Epoch, MarketStatus, Revision, View};
 use oddswire_store::{Committed, ProducerError, Published, Store};
 
@@ -18,6 +18,7 @@ pub(crate) const SILENT_AFTER_MS: u64 = 3_000;
 pub(crate) struct Gateway {
     pub(crate) store: Store,
     pub(crate) fanout: Fanout,
+    pub(crate) shard: LocalShard,
     /// Counts lives, with the same log or a new one.
     pub(crate) life: u64,
     pub(crate) is_up: bool,
@@ -40,6 +41,7 @@ impl Gateway {
         Self {
             store: Store::new(Epoch(epoch)),
             fanout: Fanout::new(fanout_config()),
+            shard: LocalShard::default(),
             life: 0,
             is_up: true,
             links: BTreeMap::new(),
@@ -58,6 +60,7 @@ impl Gateway {
         self.life += 1;
         self.links.clear();
         self.fanout = Fanout::new(fanout_config());
+        self.shard = LocalShard::default();
     }
 
     /// It has lost its log and begins a new one.

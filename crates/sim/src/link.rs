@@ -18,8 +18,8 @@ pub(crate) struct Link {
     pub(crate) gateway_end: Option<ConnectionId>,
     /// The client's end is there.
     pub(crate) client_end: bool,
-    /// The gateway's socket has not taken everything yet.
-    pub(crate) is_busy: bool,
+    /// Deliveries that the gateway's socket has not got rid of yet.
+    pub(crate) unsent: usize,
     /// The client reads nothing until then.
     pub(crate) stalled_until_ms: u64,
     /// When the line is free for the next byte.
@@ -40,7 +40,7 @@ impl Link {
             gateway_life,
             gateway_end: None,
             client_end: true,
-            is_busy: false,
+            unsent: 0,
             stalled_until_ms: 0,
             line_free_ms: 0,
             last_down_ms: 0,
@@ -59,7 +59,7 @@ impl Link {
         let bytes: usize = frames.iter().map(Bytes::len).sum();
         let begins_ms = now_ms.max(self.line_free_ms).max(self.stalled_until_ms);
         self.line_free_ms = begins_ms + bytes as u64 / self.bytes_per_ms;
-        self.is_busy = true;
+        self.unsent += 1;
         self.line_free_ms
     }
 

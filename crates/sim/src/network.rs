@@ -1,12 +1,13 @@
 //! Links between clients and the gateway: dialling, frames, messages, and what goes wrong with them.
 
 use bytes::Bytes;
-use oddswire_fanout::{ConnectionId, MAX_CONTROL_FRAMES, Output};
+use oddswire_fanout::{ConnectionId, Delivery, MAX_CONTROL_FRAMES};
 use oddswire_session::Connection;
 use oddswire_wire::{decode_frame, limits::FRAMES_JOINED_MAX};
 
 use crate::{
     fault::Fault,
+    gateway::Gateway,
     happening::Happening,
     link::{Link, LinkNumber},
     simulation::Simulation,
@@ -14,6 +15,9 @@ use crate::{
 
 /// Most frames that a connection may be given at once: every answer that waits, and one catch-up.
 const FRAMES_AT_ONCE_MAX: usize = MAX_CONTROL_FRAMES + FRAMES_JOINED_MAX + 2;
+
+/// Most deliveries that a socket has not got rid of: a frame of the group, and what was sent by name behind it.
+const UNSENT_MAX: usize = 2;
 
 /// First byte of a client's subscribe.
 const SUBSCRIBE_TAG: u8 = 2 << 3 | 2;
@@ -31,9 +35,11 @@ impl Simulation {
         let now_ms = self.schedule.now_ms();
         let is_wide = self.faults.is_on(Fault::LargeMarkets);
         let mut link = Link::new(client, self.gateway.life, is_wide, &mut self.network);
-        let id = self.gateway.fanout.connect(now_ms);
-        link.gateway_end = Some(id);
         let number = self.links.len() as LinkNumber;
+        let id = ConnectionId::new(0, number as u32, 0);
+        self.gateway.fanout.connect(now_ms, id);
+        self.gateway.shard.join(id);
+        link.gateway_end = Some(id);
         self.gateway.links.insert(id, number);
         subject.link = Some(number);
         self.schedule.after(2 * link.latency_ms(), Happening::Linked { link: number });
@@ -133,6 +139,7 @@ impl Simulation {
             && link.gateway_life == life
         {
             self.gateway.links.remove(&id);
+            self.gateway.shard.leave(id);
             self.gateway.fanout.disconnect(id);
         }
     }
@@ -152,34 +159,38 @@ impl Simulation {
 
     pub(crate) fn socket_is_ready(&mut self, link: LinkNumber) -> Result<(), String> {
         let Some(id) = self.gateway_end(link) else { return Ok(()) };
-        self.links[link as usize].is_busy = false;
-        self.gateway.fanout.ready(&self.gateway.store, id);
+        let link = &mut self.links[link as usize];
+        link.unsent = link.unsent.saturating_sub(1);
+        if link.unsent == 0 {
+            self.gateway.shard.ready(id);
+        }
         self.hand_out()
     }
 
     /// Puts on the line what the fan-out wants sent.
     pub(crate) fn hand_out(&mut self) -> Result<(), String> {
-        let mut outputs = Vec::new();
-        while let Some(output) = self.gateway.fanout.poll_output() {
-            outputs.push(output);
+        let now_ms = self.now_ms();
+        let mut deliveries = Vec::new();
+        let Gateway { shard, fanout, store, .. } = &mut self.gateway;
+        while let Some(delivery) = shard.poll(now_ms, fanout, store) {
+            deliveries.push(delivery);
         }
-        for (at, output) in outputs.iter().enumerate() {
-            match output {
-                Output::Frames { to, frames } => {
-                    for &id in to {
-                        let Some(&number) = self.gateway.links.get(&id) else { continue };
-                        let closes = |output: &Output| matches!(output, Output::Close { connection, .. } if *connection == id);
-                        let is_last = self.is_draining || outputs[at..].iter().any(closes);
-                        if self.links[number as usize].is_busy && !is_last {
-                            return Err(format!("{id:?} was given frames while its socket was full"));
-                        }
-                        if frames.len() > FRAMES_AT_ONCE_MAX {
-                            return Err(format!("{id:?} was given {} frames at once", frames.len()));
-                        }
-                        self.put_on_line(number, frames);
+        for (at, delivery) in deliveries.iter().enumerate() {
+            match delivery {
+                Delivery::Frames { to, frames } => {
+                    let Some(&number) = self.gateway.links.get(to) else { continue };
+                    let closes = |delivery: &Delivery| matches!(delivery, Delivery::Close { connection, .. } if connection == to);
+                    let is_last = self.is_draining || deliveries[at..].iter().any(closes);
+                    // One frame of the group, and what was sent by name.
+                    if self.links[number as usize].unsent >= UNSENT_MAX && !is_last {
+                        return Err(format!("{to:?} was given frames while its socket was full"));
                     }
+                    if frames.len() > FRAMES_AT_ONCE_MAX {
+                        return Err(format!("{to:?} was given {} frames at once", frames.len()));
+                    }
+                    self.put_on_line(number, frames);
                 }
-                Output::Close { connection, .. } => {
+                Delivery::Close { connection, .. } => {
                     self.report.refusals += 1;
                     if let Some(number) = self.gateway.links.get(connection).copied() {
                         let link = &mut self.links[number as usize];

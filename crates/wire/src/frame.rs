@@ -42,6 +42,16 @@ impl FrameBuilder {
         self.bytes.is_empty()
     }
 
+    /// Forgets what was added and keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+    }
+
+    /// What was added so far.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Names the base: the frame before this one in its group, and how far the revision advances.
     pub fn advance(&mut self, step: u64, sequence: u32) {
         self.bytes.push(6 << 3);

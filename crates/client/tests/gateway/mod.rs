@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use oddswire_fanout::{ConnectionId, Fanout, FanoutConfig, Output};
+use oddswire_fanout::{ConnectionId, Delivery, Fanout, FanoutConfig, LocalShard};
 use oddswire_model::{
     Commit, Epoch, Field, Handicap, LadderUpdate, MarketId, MarketStatus, MarketUpdate, Price, SelectionId,
     SelectionKey, SelectionUpdate,
@@ -37,10 +37,12 @@ pub(crate) struct World {
     started: Instant,
     pub(crate) store: Store,
     pub(crate) fanout: Fanout,
+    shard: LocalShard,
     sockets: HashMap<ConnectionId, mpsc::UnboundedSender<Message>>,
     /// Takes connections and messages, and says nothing.
     pub(crate) is_frozen: bool,
     pub(crate) accepted: usize,
+    joined: u32,
     /// Close codes that clients sent.
     pub(crate) closes: Vec<u16>,
 }
@@ -113,9 +115,11 @@ impl World {
             started: Instant::now(),
             store: Store::new(epoch),
             fanout: Fanout::new(FanoutConfig::default()),
+            shard: LocalShard::default(),
             sockets: HashMap::new(),
             is_frozen: false,
             accepted: 0,
+            joined: 0,
             closes: Vec::new(),
         }
     }
@@ -125,17 +129,18 @@ impl World {
     }
 
     fn dispatch(&mut self) {
-        while let Some(output) = self.fanout.poll_output() {
-            match output {
-                Output::Frames { to, frames } => {
-                    for socket in to.iter().filter_map(|id| self.sockets.get(id)) {
+        let now_ms = self.now_ms();
+        while let Some(delivery) = self.shard.poll(now_ms, &mut self.fanout, &self.store) {
+            match delivery {
+                Delivery::Frames { to, frames } => {
+                    if let Some(socket) = self.sockets.get(&to) {
                         for frame in &frames {
                             let _ = socket.send(Message::binary(frame.clone()));
                         }
                     }
                 }
                 // Dropping the sender ends the connection once everything was sent.
-                Output::Close { connection, .. } => drop(self.sockets.remove(&connection)),
+                Delivery::Close { connection, .. } => drop(self.sockets.remove(&connection)),
             }
         }
     }
@@ -175,7 +180,10 @@ async fn serve(stream: TcpStream, world: Arc<Mutex<World>>) {
     let (sender, mut receiver) = mpsc::unbounded_channel();
     let (id, epoch) = {
         let world = &mut *world.lock().unwrap();
-        let id = world.fanout.connect(world.now_ms());
+        let id = ConnectionId::new(0, world.joined, 0);
+        world.joined += 1;
+        world.shard.join(id);
+        world.fanout.connect(world.now_ms(), id);
         world.sockets.insert(id, sender);
         (id, world.store.epoch())
     };
@@ -203,7 +211,7 @@ async fn serve(stream: TcpStream, world: Arc<Mutex<World>>) {
                 }
                 let world = &mut *world.lock().unwrap();
                 if world.store.epoch() == epoch && !world.is_frozen && receiver.is_empty() {
-                    world.fanout.ready(&world.store, id);
+                    world.shard.ready(id);
                     world.dispatch();
                 }
             }
@@ -211,6 +219,7 @@ async fn serve(stream: TcpStream, world: Arc<Mutex<World>>) {
     }
     let world = &mut *world.lock().unwrap();
     if world.store.epoch() == epoch {
+        world.shard.leave(id);
         world.fanout.disconnect(id);
         world.sockets.remove(&id);
     }

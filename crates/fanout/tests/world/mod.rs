@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use oddswire_fanout::{ConnectionId, Fanout, FanoutConfig, Output};
+use oddswire_fanout::{ConnectionId, Delivery, Fanout, FanoutConfig, LocalShard};
 use oddswire_model::{
     Commit, Epoch, Field, Handicap, LadderUpdate, MarketId, MarketStatus, MarketUpdate, Price, SelectionId,
     SelectionKey, SelectionUpdate, View,
@@ -17,6 +17,8 @@ pub struct World {
     pub now_ms: u64,
     pub store: Store,
     pub fanout: Fanout,
+    pub shard: LocalShard,
+    joined: u32,
     pub clients: BTreeMap<ConnectionId, ClientSession>,
     /// Connections whose socket takes nothing.
     pub blocked: Vec<ConnectionId>,
@@ -31,6 +33,8 @@ impl World {
             now_ms: 0,
             store: Store::new(Epoch(7)),
             fanout: Fanout::new(FanoutConfig::default()),
+            shard: LocalShard::default(),
+            joined: 0,
             clients: BTreeMap::new(),
             blocked: Vec::new(),
             stuck: Vec::new(),
@@ -39,7 +43,10 @@ impl World {
     }
 
     pub fn connect(&mut self, mut client: ClientSession) -> ConnectionId {
-        let id = self.fanout.connect(self.now_ms);
+        let id = ConnectionId::new(0, self.joined, 0);
+        self.joined += 1;
+        self.shard.join(id);
+        self.fanout.connect(self.now_ms, id);
         client.connected(self.now_ms);
         self.clients.insert(id, client);
         self.turn();
@@ -53,6 +60,7 @@ impl World {
     }
 
     pub fn cut(&mut self, id: ConnectionId) -> ClientSession {
+        self.shard.leave(id);
         self.fanout.disconnect(id);
         let mut client = self.clients.remove(&id).unwrap();
         client.disconnected();
@@ -69,20 +77,18 @@ impl World {
                     self.fanout.handle_message(self.now_ms, &self.store, id, message);
                 }
             }
-            while let Some(output) = self.fanout.poll_output() {
+            while let Some(delivery) = self.shard.poll(self.now_ms, &mut self.fanout, &self.store) {
                 moved = true;
-                let Output::Frames { to, frames } = output else { panic!("{output:?}") };
-                for id in to {
-                    let Some(client) = self.clients.get_mut(&id) else { continue };
-                    for frame in &frames {
-                        self.bytes += frame.len();
-                        client.handle_frame(self.now_ms, frame.clone()).unwrap();
-                    }
-                    if self.blocked.contains(&id) {
-                        self.stuck.push(id);
-                    } else {
-                        self.fanout.ready(&self.store, id);
-                    }
+                let Delivery::Frames { to: id, frames } = delivery else { panic!("{delivery:?}") };
+                let Some(client) = self.clients.get_mut(&id) else { continue };
+                for frame in &frames {
+                    self.bytes += frame.len();
+                    client.handle_frame(self.now_ms, frame.clone()).unwrap();
+                }
+                if self.blocked.contains(&id) {
+                    self.stuck.push(id);
+                } else {
+                    self.shard.ready(id);
                 }
             }
             if !moved {
@@ -134,7 +140,7 @@ impl World {
         self.blocked.retain(|&blocked| blocked != id);
         if let Some(at) = self.stuck.iter().position(|&stuck| stuck == id) {
             self.stuck.swap_remove(at);
-            self.fanout.ready(&self.store, id);
+            self.shard.ready(id);
         }
         self.turn();
     }
