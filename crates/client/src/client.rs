@@ -90,7 +90,11 @@ impl Client {
         // The channel refuses none and more than half of all numbers.
         let (events, _) = broadcast::channel(options.events_kept.clamp(1, 1 << 20));
         let backoff = Backoff::new(options.seed());
-        let session = ClientSession::new(ClientConfig { agent: options.agent, token: options.token });
+        let session = ClientSession::new(ClientConfig {
+            agent: options.agent,
+            token: options.token,
+            encoding: options.encoding,
+        });
         let shared = Arc::new(Shared::new(session, events.clone()));
         let (finished, running) = watch::channel(());
         let driver =

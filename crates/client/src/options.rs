@@ -7,7 +7,10 @@ use std::{
 };
 
 use oddswire_session::ClientConfig;
-use oddswire_wire::limits::{AGENT_BYTES_MAX, TOKEN_BYTES_MAX};
+use oddswire_wire::{
+    limits::{AGENT_BYTES_MAX, TOKEN_BYTES_MAX},
+    piece::Encoding,
+};
 
 use crate::{client::Client, endpoint::Endpoint, event::ClientEvent};
 
@@ -25,6 +28,8 @@ pub struct ClientOptions {
     pub agent: String,
     /// Access token; empty where the gateway asks for none.
     pub token: String,
+    /// How cells may be coded: compact, or plain for those who want to read the bytes.
+    pub encoding: Encoding,
     /// What the delays between attempts follow from. Leave it out, except to repeat a test: two clients that share a
     /// seed come back at the same time.
     pub seed: Option<u64>,
@@ -36,11 +41,12 @@ pub struct ClientOptions {
 
 impl Default for ClientOptions {
     fn default() -> Self {
-        let ClientConfig { agent, token } = ClientConfig::default();
+        let ClientConfig { agent, token, encoding } = ClientConfig::default();
         Self {
             url: String::new(),
             agent,
             token,
+            encoding,
             seed: None,
             events_kept: EVENTS_KEPT,
             connect_timeout_ms: CONNECT_TIMEOUT_MS,

@@ -9,7 +9,7 @@ use oddswire_store::Store;
 use oddswire_wire::{
     FrameBuilder,
     limits::{FRAME_BYTES_MAX, FRAME_BYTES_TARGET},
-    piece::TIME_STEP_MS,
+    piece::{Encoding, TIME_STEP_MS},
     proto::{self, Conflation, ErrorCode},
 };
 use rustc_hash::FxHashMap;
@@ -19,7 +19,7 @@ use crate::{
     fanout::Fanout,
     flush::Encoder,
     group::GroupId,
-    lane::{Encoding, LaneNumber},
+    lane::LaneNumber,
     output::Attach,
 };
 
@@ -44,15 +44,6 @@ impl CatchUpCache {
         self.snapshots.clear();
         self.catch_ups.clear();
         self.frames.clear();
-    }
-}
-
-impl Encoder {
-    /// Appends the change that was worked out as a snapshot or catch-up piece.
-    fn encode_whole(&mut self, encoding: Encoding, prices: oddswire_model::PriceLadder, out: &mut Vec<u8>) {
-        match encoding {
-            Encoding::Plain => self.plain.encode(&self.change, None, prices, out),
-        }
     }
 }
 
@@ -95,7 +86,6 @@ impl Fanout {
         connection.cursor = Revision(u64::MAX);
         Some(Box::new(Attach {
             group: connection.group,
-            encoding: group.key.encoding,
             lanes: Arc::clone(&group.lanes),
             classes,
             cursor: self.lanes.position(store, classes),
@@ -242,7 +232,8 @@ impl Fanout {
         }
         snapshot(market, lane.view, &mut self.encoder.change);
         let mut bytes = Vec::new();
-        self.encoder.encode_whole(lane.encoding, market.price_ladder(), &mut bytes);
+        let Encoder { pieces, change } = &mut self.encoder;
+        pieces.encode(change, None, market, lane.encoding, &mut bytes);
         self.stats.snapshots += 1;
         let piece = Bytes::from(bytes);
         self.cache.snapshots.insert(key, piece.clone());
@@ -260,7 +251,8 @@ impl Fanout {
         catch_up(market, since, lane.view, &mut self.encoder.change);
         let mut bytes = Vec::new();
         if !self.encoder.change.is_empty() {
-            self.encoder.encode_whole(lane.encoding, market.price_ladder(), &mut bytes);
+            let Encoder { pieces, change } = &mut self.encoder;
+            pieces.encode(change, None, market, lane.encoding, &mut bytes);
         }
         let piece = Bytes::from(bytes);
         self.cache.catch_ups.insert(key, piece.clone());

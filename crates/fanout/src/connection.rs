@@ -6,10 +6,9 @@ use bytes::Bytes;
 use oddswire_model::{MarketNumber, Revision};
 use oddswire_session::{RateLimit, ServerSession};
 
-use crate::{
-    group::{GroupId, GroupKey, Interest},
-    lane::Encoding,
-};
+use oddswire_wire::piece::Encoding;
+
+use crate::group::{GroupId, GroupKey, Interest};
 
 /// Most answers that wait for a connection's socket; a client that asks and does not read is cut.
 /// A burst of 50 messages has 50 answers.

@@ -6,6 +6,8 @@ use bytes::Bytes;
 use oddswire_store::Store;
 use oddswire_wire::{
     FrameBuilder,
+    compact::Model,
+    piece::PieceEncoder,
     proto::{self, ErrorCode},
 };
 use rustc_hash::FxHashMap;
@@ -34,6 +36,8 @@ pub struct FanoutConfig {
     pub hello_timeout_ms: u64,
     /// How long a receiver may take nothing before it is told and cut.
     pub stuck_timeout_ms: u64,
+    /// The model of the compact encoding.
+    pub model: Model,
 }
 
 impl Default for FanoutConfig {
@@ -44,6 +48,7 @@ impl Default for FanoutConfig {
             digests_per_heartbeat: 4,
             hello_timeout_ms: 5_000,
             stuck_timeout_ms: 30_000,
+            model: Model::shipped(),
         }
     }
 }
@@ -107,6 +112,7 @@ pub struct Fanout {
 impl Fanout {
     /// A fan-out without connections.
     pub fn new(config: FanoutConfig) -> Self {
+        let encoder = Encoder { pieces: PieceEncoder::new(config.model.clone()), ..Encoder::default() };
         Self {
             lanes: Lanes::new(config.flush_interval_ms),
             config,
@@ -121,7 +127,7 @@ impl Fanout {
             digested: 0,
             freshness_ms: None,
             wall_ms: 0,
-            encoder: Encoder::default(),
+            encoder,
             cache: CatchUpCache::default(),
             flushes: Vec::new(),
             outputs: VecDeque::new(),

@@ -7,6 +7,7 @@ use oddswire_delta::{MarketDelta, diff};
 use oddswire_model::{MarketNumber, Revision, View};
 use oddswire_store::Store;
 use oddswire_wire::{
+    compact::{Lead, Model},
     piece::{PieceEncoder, TIME_STEP_MS},
     proto::Conflation,
 };
@@ -16,7 +17,7 @@ use crate::{
     fanout::{Fanout, FanoutStats},
     group::GroupId,
     heartbeat::lowest,
-    lane::{Encoding, LaneNumber, Lanes},
+    lane::{LaneNumber, Lanes},
     output::Output,
 };
 
@@ -46,6 +47,8 @@ pub struct Flush {
     pub(crate) cause: Conflation,
     /// One more than the highest lane number.
     pub(crate) lanes_end: usize,
+    /// The model of compact pieces; there is one as soon as there is such a piece.
+    pub(crate) model: Option<Model>,
 }
 
 /// What changed in a lane.
@@ -57,6 +60,8 @@ pub(crate) struct Piece {
     pub(crate) length: u32,
     /// It stands for several commits.
     pub(crate) is_merged: bool,
+    /// It can be the first of a compact frame.
+    pub(crate) lead: Option<Lead>,
 }
 
 /// Markets that one commit moved in and out of a group.
@@ -93,7 +98,7 @@ impl Flush {
 /// Encodes what changed in a market, in every lane of it that somebody uses.
 #[derive(Debug, Default)]
 pub(crate) struct Encoder {
-    pub(crate) plain: PieceEncoder,
+    pub(crate) pieces: PieceEncoder,
     pub(crate) change: MarketDelta,
 }
 
@@ -125,17 +130,16 @@ impl Encoder {
                 continue;
             }
             let start = flush.bytes.len();
-            match used.lane.encoding {
-                Encoding::Plain => {
-                    self.plain.set_frame_time(store.published_ms());
-                    let base = Some((&baseline.market, view));
-                    self.plain.encode(&self.change, base, target.price_ladder(), &mut flush.bytes);
-                }
+            self.pieces.set_frame_time(store.published_ms());
+            let base = Some((&baseline.market, view));
+            let lead = self.pieces.encode(&self.change, base, target, used.lane.encoding, &mut flush.bytes);
+            if lead.is_some() && flush.model.is_none() {
+                flush.model = Some(self.pieces.model().clone());
             }
             let length = flush.bytes.len() - start;
             stats.pieces += 1;
             stats.piece_bytes += length as u64;
-            flush.pieces.push(Piece { lane, start: start as u32, length: length as u32, is_merged });
+            flush.pieces.push(Piece { lane, start: start as u32, length: length as u32, is_merged, lead });
         }
         if let Some(baseline) = lanes.classes[class].baseline_mut(number) {
             baseline.lanes = numbers;

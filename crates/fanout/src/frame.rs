@@ -2,9 +2,11 @@
 
 use bytes::Bytes;
 use oddswire_model::Revision;
-use oddswire_wire::{FrameBuilder, proto::Conflation};
-
-use crate::lane::Encoding;
+use oddswire_wire::{
+    FrameBuilder, LeadScratch,
+    compact::{Lead, LeadHead, Model},
+    proto::Conflation,
+};
 
 /// Appends what stands before a payload of so many bytes on the line, such as a WebSocket header.
 pub type Envelope = fn(payload_len: usize, out: &mut Vec<u8>);
@@ -12,7 +14,6 @@ pub type Envelope = fn(payload_len: usize, out: &mut Vec<u8>);
 /// What a frame of a group's chain says before its pieces.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Head {
-    pub(crate) encoding: Encoding,
     /// How far the revision advances.
     pub(crate) step: u64,
     /// Place in the chain.
@@ -25,20 +26,32 @@ pub(crate) struct Head {
     pub(crate) cause: Conflation,
 }
 
+/// The first delta of a compact frame, coded together with the head.
+pub(crate) struct First<'a> {
+    pub(crate) lead: Lead,
+    /// Bytes of the delta that follow the head.
+    pub(crate) tail_len: usize,
+    /// Whether the group follows no other market.
+    pub(crate) is_sole: bool,
+    pub(crate) model: &'a Model,
+    pub(crate) scratch: &'a mut LeadScratch,
+}
+
 impl Head {
-    /// Appends the head.
-    pub(crate) fn write(&self, out: &mut FrameBuilder) {
-        match self.encoding {
-            Encoding::Plain => {
-                out.advance(self.step, self.sequence);
-                out.time_step(self.time_step);
-            }
+    /// Appends the head. The bytes of the first delta, if there is one that can be coded together with it, must follow.
+    pub(crate) fn write(&self, first: Option<First<'_>>, out: &mut FrameBuilder) {
+        if first.is_none() {
+            out.advance(self.step, self.sequence, self.time_step);
         }
         if let Some(cursor) = self.cursor {
             out.cursor(cursor);
         }
         if self.cause != Conflation::None {
             out.conflated(self.cause);
+        }
+        if let Some(First { lead, tail_len, is_sole, model, scratch }) = first {
+            let Self { step, sequence, time_step, .. } = *self;
+            out.lead(&LeadHead { step, sequence, time_step, is_sole }, &lead, tail_len, model, scratch);
         }
     }
 }

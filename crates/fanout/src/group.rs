@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use oddswire_model::{MarketNumber, View};
 use oddswire_store::Store;
+use oddswire_wire::piece::Encoding;
 
 use crate::{
     class::ClassIndex,
-    lane::{Encoding, Lane, LaneNumber, Lanes},
+    lane::{Lane, LaneNumber, Lanes},
     topics::{TopicId, TopicNames},
 };
 

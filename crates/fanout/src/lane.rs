@@ -2,16 +2,9 @@
 
 use oddswire_model::{MarketNumber, Revision, View};
 use oddswire_store::Store;
+use oddswire_wire::piece::Encoding;
 
 use crate::class::{Baseline, CLASSES, Class, ClassIndex};
-
-/// How the cells of a piece are written. Receivers choose it in their hello, so it is part of what a group shares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub(crate) enum Encoding {
-    /// Variable-length integers.
-    #[default]
-    Plain,
-}
 
 /// How a group follows a market.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,13 +6,7 @@ use bytes::Bytes;
 use oddswire_model::Revision;
 use oddswire_wire::proto::ErrorCode;
 
-use crate::{
-    connection::ConnectionId,
-    flush::Flush,
-    group::GroupId,
-    heartbeat::Heartbeat,
-    lane::{Encoding, LaneNumber},
-};
+use crate::{connection::ConnectionId, flush::Flush, group::GroupId, heartbeat::Heartbeat, lane::LaneNumber};
 
 /// Something for the shards to do, in this order. [`crate::Shard`] knows how.
 #[derive(Debug, Clone)]
@@ -64,7 +58,6 @@ impl Output {
 #[derive(Debug, Clone)]
 pub struct Attach {
     pub(crate) group: GroupId,
-    pub(crate) encoding: Encoding,
     pub(crate) lanes: Arc<[LaneNumber]>,
     /// Bit set of the rate classes that the group uses.
     pub(crate) classes: u32,

@@ -8,7 +8,9 @@ use oddswire_session::{Request, SessionError, Subscribe};
 use oddswire_store::{HorizonError, Store};
 use oddswire_wire::{
     FrameBuilder,
+    compact::ModelId,
     limits::SUBSCRIPTIONS_MAX,
+    piece::Encoding,
     proto::{self, ErrorCode, Resume},
 };
 
@@ -30,7 +32,10 @@ impl Fanout {
         };
         match connection.session.handle(now_ms, message) {
             Ok(None) => {}
-            Ok(Some(Request::Hello { .. })) => self.hello(store, id),
+            Ok(Some(Request::Hello { encoding, models, .. })) => {
+                connection.encoding = encoding;
+                self.hello(store, id, &models);
+            }
             Ok(Some(Request::Subscribe(subscribe))) => self.subscribe(store, id, subscribe),
             Ok(Some(Request::Unsubscribe { subscription })) => self.unsubscribe(store, id, subscription),
             Ok(Some(Request::Resync { markets, since, .. })) => {
@@ -74,16 +79,26 @@ impl Fanout {
         self.outputs.push_back(Output::Close { connection: id, code, reason });
     }
 
-    fn hello(&mut self, store: &Store, id: ConnectionId) {
+    fn hello(&mut self, store: &Store, id: ConnectionId, models: &[ModelId]) {
+        let Some(connection) = self.connections.get(&id) else { return };
+        let model = self.encoder.pieces.model();
+        let (encoding, named, bytes) = match connection.encoding {
+            Encoding::Plain => (proto::Encoding::Plain, 0, Bytes::new()),
+            Encoding::Compact if models.contains(&model.id()) => {
+                (proto::Encoding::Compact, model.id().0, Bytes::new())
+            }
+            Encoding::Compact => (proto::Encoding::Compact, model.id().0, model.bytes()),
+        };
         let mut frame = FrameBuilder::new();
         frame.welcome(proto::Welcome {
             epoch: store.epoch().0,
             revision: store.revision().0,
-            encoding: proto::Encoding::Plain.into(),
+            encoding: encoding.into(),
             heartbeat_interval_ms: self.config.heartbeat_interval_ms as u32,
             session: format!("{:x}-{:x}", store.epoch().0 as u32, id.0),
+            model: named,
+            model_bytes: bytes,
         });
-        let Some(connection) = self.connections.get(&id) else { return };
         let group = self.join_group(store, connection.key());
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.group = group;

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use oddswire_model::Revision;
 use oddswire_wire::{
-    FrameBuilder,
+    FrameBuilder, LeadScratch,
+    compact::Lead,
     limits::FRAME_BYTES_MAX,
     proto::{self, Conflation},
 };
@@ -17,10 +18,10 @@ use rustc_hash::FxHashMap;
 use crate::{
     connection::ConnectionId,
     flush::Flush,
-    frame::{Batch, Envelope, Head, Letter},
+    frame::{Batch, Envelope, First, Head, Letter},
     group::GroupId,
     heartbeat::Heartbeat,
-    lane::{Encoding, LaneNumber},
+    lane::LaneNumber,
     output::{Attach, Output, Report},
 };
 
@@ -64,7 +65,6 @@ pub struct ShardStats {
 #[derive(Debug)]
 struct Chain {
     group: GroupId,
-    encoding: Encoding,
     lanes: Arc<[LaneNumber]>,
     /// Bit set of the rate classes that the group uses.
     classes: u32,
@@ -100,6 +100,7 @@ struct Place {
     /// 0 when the lane has no piece.
     length: u32,
     is_merged: bool,
+    lead: Option<Lead>,
 }
 
 /// A part of the connections.
@@ -113,6 +114,7 @@ pub struct Shard {
     places: Vec<Vec<Place>>,
     picked: Vec<(u32, u32)>,
     head: FrameBuilder,
+    lead: LeadScratch,
     batch: Batch,
     reports: Vec<Report>,
     stats: ShardStats,
@@ -128,6 +130,7 @@ impl Shard {
             places: Vec::new(),
             picked: Vec::new(),
             head: FrameBuilder::new(),
+            lead: LeadScratch::default(),
             batch: Batch::new(envelope),
             reports: Vec::new(),
             stats: ShardStats::default(),
@@ -208,8 +211,12 @@ impl Shard {
         for (flush, places) in flushes.iter().zip(&mut self.places) {
             places.resize(flush.lanes_end.max(places.len()), Place::default());
             for piece in &flush.pieces {
-                places[piece.lane as usize] =
-                    Place { start: piece.start, length: piece.length, is_merged: piece.is_merged };
+                places[piece.lane as usize] = Place {
+                    start: piece.start,
+                    length: piece.length,
+                    is_merged: piece.is_merged,
+                    lead: piece.lead,
+                };
             }
         }
         for at in 0..self.chains.len() {
@@ -255,8 +262,12 @@ impl Shard {
         self.picked.clear();
         let mut length = fields.len();
         let mut is_merged = false;
+        let mut lead = None;
         let mut pick = |lane: LaneNumber, place: Place| {
             if entered.is_empty() || entered.binary_search(&lane).is_err() {
+                if self.picked.is_empty() {
+                    lead = place.lead;
+                }
                 self.picked.push((place.start, place.length));
                 length += place.length as usize;
                 is_merged |= place.is_merged;
@@ -282,7 +293,6 @@ impl Shard {
         let cursor = flush.cursor(chain.classes);
         chain.sequence = chain.sequence.wrapping_add(1);
         let head = Head {
-            encoding: chain.encoding,
             step: flush.revision.0 - chain.revision.0,
             sequence: chain.sequence,
             time_step: flush.time - chain.time,
@@ -293,7 +303,16 @@ impl Shard {
         chain.time = flush.time;
         chain.cursor = cursor;
         self.head.clear();
-        head.write(&mut self.head);
+        let first = lead.zip(flush.model.as_ref()).map(|(lead, model)| {
+            // The head replaces all of the piece but its tail.
+            let (start, whole) = self.picked[0];
+            let tail_len = (start + whole) as usize - lead.tail_at;
+            self.picked[0] = (lead.tail_at as u32, tail_len as u32);
+            length -= whole as usize - tail_len;
+            let is_sole = chain.lanes.len() == 1 && moved.is_none();
+            First { lead, tail_len, is_sole, model, scratch: &mut self.lead }
+        });
+        head.write(first, &mut self.head);
         let length = self.head.len() + length;
         if length > FRAME_BYTES_MAX {
             return false;
@@ -428,7 +447,6 @@ impl Shard {
         *self.by_group.entry(attach.group).or_insert_with(|| {
             self.chains.push(Chain {
                 group: attach.group,
-                encoding: attach.encoding,
                 lanes: Arc::clone(&attach.lanes),
                 classes: attach.classes,
                 revision: attach.revision,

@@ -121,6 +121,17 @@ fn hash(words: &[u32]) -> [u32; 2] {
     SEEDS.map(|seed| murmur3(seed, words))
 }
 
+/// A hash of bytes, to name them by: MurmurHash3 (x86, 32 bits) with seed 0 over little-endian words, the last one
+/// filled up with zeros.
+pub fn hash32(bytes: &[u8]) -> u32 {
+    let words = bytes.chunks(4).map(|chunk| {
+        let mut word = [0; 4];
+        word[..chunk.len()].copy_from_slice(chunk);
+        u32::from_le_bytes(word)
+    });
+    murmur3(0, &words.collect::<Vec<_>>())
+}
+
 fn murmur3(seed: u32, words: &[u32]) -> u32 {
     let mut hash = seed;
     for &word in words {

@@ -36,7 +36,7 @@ mod volume;
 pub use attribute::{Attribute, AttributeValue, Attributes, name};
 pub use cell::{CellChange, CellKey, Field, FieldKind};
 pub use commit::{Commit, LadderUpdate, MarketUpdate, SelectionUpdate};
-pub use digest::Digest;
+pub use digest::{Digest, hash32};
 pub use ids::{
     Cursor, Epoch, Handicap, IdError, MarketId, MarketNumber, Revision, SelectionId, SelectionKey,
     SelectionNumber,

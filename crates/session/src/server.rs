@@ -3,8 +3,10 @@
 use bytes::Bytes;
 use oddswire_model::{Cursor, Epoch, MarketNumber, Revision, Topic, View};
 use oddswire_wire::{
+    compact::ModelId,
     decode_client_message,
     limits::{AGENT_BYTES_MAX, RESYNC_MARKETS_MAX, TOKEN_BYTES_MAX, TOPICS_MAX},
+    piece::Encoding,
     proto::{self, ErrorCode, client_message::Message},
     view_from_proto,
 };
@@ -25,6 +27,10 @@ pub enum Request {
         agent: String,
         /// Its token, empty if none.
         token: String,
+        /// The encoding that it likes best of those that this version knows.
+        encoding: Encoding,
+        /// Models of the compact encoding that it has.
+        models: Vec<ModelId>,
     },
     /// Interest in markets.
     Subscribe(Subscribe),
@@ -153,7 +159,17 @@ impl ServerSession {
             return Err(SessionError::fatal(ErrorCode::TooLarge, message));
         }
         self.greeted = true;
-        Ok(Request::Hello { agent: hello.agent, token: hello.token })
+        let encoding = hello.encodings().find_map(|encoding| match encoding {
+            proto::Encoding::Plain => Some(Encoding::Plain),
+            proto::Encoding::Compact => Some(Encoding::Compact),
+            proto::Encoding::Unspecified => None,
+        });
+        Ok(Request::Hello {
+            encoding: encoding.unwrap_or_default(),
+            models: hello.models.into_iter().map(ModelId).collect(),
+            agent: hello.agent,
+            token: hello.token,
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use oddswire_model::{CellKey, Field, Market, MarketId, MarketNumber, MarketStatu
 use oddswire_session::{ClientConfig, ClientError, ClientSession, Event, SubscriptionRequest};
 use oddswire_wire::{
     FrameBuilder, decode_client_message,
-    piece::PieceEncoder,
+    piece::{Encoding, PieceEncoder},
     proto::{self, ErrorCode, client_message::Message},
 };
 
@@ -48,7 +48,7 @@ fn caught_up(market: &Market, since: u64, position: u64) -> Bytes {
         since => catch_up(market, Revision(since), View::FULL, &mut change),
     }
     let mut bytes = Vec::new();
-    PieceEncoder::default().encode(&change, None, market.price_ladder(), &mut bytes);
+    PieceEncoder::default().encode(&change, None, market, Encoding::Plain, &mut bytes);
     frame(|frame| {
         frame.position(proto::Position { revision: position, sequence: 40, since, ..Default::default() });
         frame.pieces(&bytes);
@@ -128,7 +128,7 @@ fn frames_lost_while_a_subscription_is_on_its_way_end_the_connection() {
     let mut session = live(5);
     session.subscribe(2, request("sport/7"));
     // 41 is missing.
-    let late = frame(|frame| frame.advance(1, 42));
+    let late = frame(|frame| frame.advance(1, 42, 0));
     assert_eq!(session.handle_frame(0, late.clone()), Err(ClientError::Lost));
     // With nothing on its way, a catch-up is enough.
     let mut session = live(5);

@@ -5,7 +5,8 @@ use oddswire_model::Revision;
 use prost::Message;
 
 use crate::{
-    limits::{FRAME_BYTES_MAX, SEQUENCE_MODULUS},
+    compact::{Lead, LeadHead, Model, Symbols},
+    limits::{FRAME_BYTES_MAX, SEQUENCE_BITS},
     proto, varint,
 };
 
@@ -23,6 +24,13 @@ pub enum FrameError {
 /// Joins ready pieces and small header fields to a frame.
 #[derive(Debug, Default, Clone)]
 pub struct FrameBuilder {
+    bytes: Vec<u8>,
+}
+
+/// Memory that [`FrameBuilder::lead`] works in.
+#[derive(Debug, Default)]
+pub struct LeadScratch {
+    symbols: Symbols,
     bytes: Vec<u8>,
 }
 
@@ -52,18 +60,35 @@ impl FrameBuilder {
         &self.bytes
     }
 
-    /// Names the base: the frame before this one in its group, and how far the revision advances.
-    pub fn advance(&mut self, step: u64, sequence: u32) {
+    /// Names the base: the frame before this one in its group. Says how far the revision advances, and how far the
+    /// producers' clock has gone, in steps of [`crate::piece::TIME_STEP_MS`].
+    pub fn advance(&mut self, revision_step: u64, sequence: u32, time_step: u64) {
         self.bytes.push(6 << 3);
-        varint::write(&mut self.bytes, step << 7 | u64::from(sequence % SEQUENCE_MODULUS));
+        let sequence = u64::from(sequence) & ((1 << SEQUENCE_BITS) - 1);
+        varint::write(&mut self.bytes, time_step << SEQUENCE_BITS | sequence);
+        if revision_step != 1 {
+            self.bytes.push(13 << 3);
+            varint::write(&mut self.bytes, revision_step);
+        }
     }
 
-    /// How far the producers' clock has gone since the last frame of the group, in steps of [`crate::piece::TIME_STEP_MS`].
-    pub fn time_step(&mut self, steps: u64) {
-        if steps > 0 {
-            self.bytes.push(13 << 3);
-            varint::write(&mut self.bytes, steps);
-        }
+    /// Adds the head of a frame coded together with its first delta, which [`crate::piece::PieceEncoder`] encoded with
+    /// `model`. There is then no [`FrameBuilder::advance`]. The delta's own bytes, from
+    /// [`Lead::tail_at`] on, must follow at once; there are `tail_len` of them.
+    pub fn lead(
+        &mut self,
+        head: &LeadHead,
+        lead: &Lead,
+        tail_len: usize,
+        model: &Model,
+        scratch: &mut LeadScratch,
+    ) {
+        let LeadScratch { symbols, bytes } = scratch;
+        bytes.clear();
+        head.write(lead, model, symbols, bytes);
+        self.bytes.push(14 << 3 | 2);
+        varint::write(&mut self.bytes, (bytes.len() + tail_len) as u64);
+        self.bytes.extend_from_slice(bytes);
     }
 
     /// From where the receiver may resume after this frame.

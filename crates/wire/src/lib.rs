@@ -17,17 +17,19 @@
 //! ```
 
 mod client_message;
+pub mod compact;
 mod definition;
 mod frame;
 pub mod json;
 pub mod limits;
 pub mod piece;
 mod plain;
+mod reference;
 pub mod varint;
 
 pub use client_message::{decode_client_message, encode_client_message, view_from_proto, view_to_proto};
 pub use definition::KNOWN_NAMES;
-pub use frame::{FrameBuilder, FrameError, decode_frame, decode_joined};
+pub use frame::{FrameBuilder, FrameError, LeadScratch, decode_frame, decode_joined};
 
 /// The generated messages of `proto/oddswire/wire/v1/wire.proto`.
 pub mod proto {

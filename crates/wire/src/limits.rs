@@ -19,6 +19,8 @@ pub const FRAMES_JOINED_MAX: usize = 16;
 pub const AGENT_BYTES_MAX: usize = 64;
 /// Longest token in bytes.
 pub const TOKEN_BYTES_MAX: usize = 3 * 1024;
-/// Frames of a group are counted modulo this. Transports deliver in order, and every heartbeat names the whole
-/// sequence, so seven bits tell a lost frame from the next one.
-pub const SEQUENCE_MODULUS: u32 = 1 << 7;
+/// Bits of the sequence that a frame carries. Transports deliver in order, and every heartbeat names the whole
+/// sequence, so two bits tell a lost frame from the next one.
+pub const SEQUENCE_BITS: u32 = 2;
+/// Amounts are below this, so that every receiver's number type holds them exactly.
+pub const AMOUNT_END: u64 = 1 << 53;

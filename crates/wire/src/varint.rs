@@ -47,6 +47,11 @@ impl<'a> Reader<'a> {
         Self { bytes }
     }
 
+    /// What is left.
+    pub fn rest(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// Whether nothing is left.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()

@@ -18,6 +18,7 @@ pub(crate) fn cases() -> Vec<Case> {
             agent: "vectors/1".into(),
             encodings: vec![Encoding::Plain.into()],
             token: token.into(),
+            ..Default::default()
         })
     };
     let subscribe = |view: &str, cursor| {

@@ -8,7 +8,7 @@ use oddswire_model::{
 };
 use oddswire_wire::{
     FrameBuilder, json,
-    piece::{PieceEncoder, TIME_STEP_MS},
+    piece::{Encoding, PieceEncoder, TIME_STEP_MS},
     proto::{self, Resume},
     varint,
 };
@@ -239,7 +239,7 @@ fn encode(change: &MarketDelta, held: Option<(&Market, View)>, target: &Market) 
     let mut bytes = Vec::new();
     let mut encoder = PieceEncoder::default();
     encoder.set_frame_time(FRAME_TIME_MS);
-    encoder.encode(change, held, target.price_ladder(), &mut bytes);
+    encoder.encode(change, held, target, Encoding::Plain, &mut bytes);
     bytes
 }
 
@@ -252,6 +252,7 @@ pub(crate) fn welcome(epoch: u64, revision: u64) -> FrameBuilder {
         encoding: proto::Encoding::Plain.into(),
         heartbeat_interval_ms: 1_000,
         session: "s1".into(),
+        ..Default::default()
     });
     frame
 }
@@ -278,7 +279,7 @@ pub(crate) fn position(frame: &mut FrameBuilder, revision: u64, sequence: u32, s
 /// A frame of the chain.
 pub(crate) fn next(step: u64, sequence: u32, pieces: &[u8]) -> FrameBuilder {
     let mut frame = FrameBuilder::new();
-    frame.advance(step, sequence);
+    frame.advance(step, sequence, 0);
     frame.pieces(pieces);
     frame
 }

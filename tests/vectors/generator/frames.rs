@@ -38,7 +38,7 @@ pub(crate) fn cases() -> Vec<Case> {
     );
 
     let mut frame = FrameBuilder::new();
-    frame.advance(20, SEQUENCE + 1);
+    frame.advance(20, SEQUENCE + 1, 0);
     frame.cursor(Revision(11));
     frame.conflated(Conflation::Asked);
     let at_30 = later(&held, 30, 40, &[(rung(0, Field::Back, 24_800), 4_000)]);
@@ -139,8 +139,9 @@ pub(crate) fn cases() -> Vec<Case> {
 
     cases.push(urgent(&new, &held));
     let (piece_later, _) = delta_of(&held, &moved, View::FULL);
-    let mut frame = next(2, SEQUENCE + 1, &piece_later);
-    frame.time_step(25);
+    let mut frame = FrameBuilder::new();
+    frame.advance(2, SEQUENCE + 1, 25);
+    frame.pieces(&piece_later);
     let mut clocked = moved.clone();
     clocked.touch(moved.revision(), moved.published_ms() + 250);
     cases.push(

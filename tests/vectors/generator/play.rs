@@ -7,8 +7,10 @@ use oddswire_session::{
     ClientConfig, ClientError, ClientSession, Event, ResumeOutcome, ServerSession, SubscriptionRequest,
 };
 use oddswire_wire::{
-    FrameError, decode_client_message, decode_frame, encode_client_message, json,
-    piece::{self, PieceError, PieceKind, TIME_STEP_MS},
+    FrameError,
+    compact::Model,
+    decode_client_message, decode_frame, encode_client_message, json,
+    piece::{self, Encoding, FrameContext, PieceError, PieceKind, TIME_STEP_MS},
     proto::{self, ResyncReason, client_message::Message},
     varint::{Reader, VarintError},
 };
@@ -71,7 +73,7 @@ fn client_message(input: &Value, bytes: &Bytes) -> Value {
 }
 
 fn session(input: &Value, frames: &[Bytes]) -> Value {
-    let config = ClientConfig { agent: "vectors/1".into(), token: String::new() };
+    let config = ClientConfig { agent: "vectors/1".into(), token: String::new(), encoding: Encoding::Plain };
     let mut client = ClientSession::new(config);
     let view: View = input["view"].as_str().expect("a view").parse().expect("a view");
     for request in input["subscriptions"].as_array().expect("subscriptions") {
@@ -142,16 +144,10 @@ fn receive(client: &mut ClientSession, now_ms: u64, bytes: Bytes, said: &mut Map
 
 /// The errors of the pieces in a frame, each read against the market that is held.
 fn piece_errors(client: &ClientSession, frame: &proto::ServerFrame) -> Vec<Value> {
-    let lists = [
-        (PieceKind::Snapshot, &frame.snapshots),
-        (PieceKind::Delta, &frame.deltas),
-        (PieceKind::CatchUp, &frame.catch_ups),
-    ];
-    let pieces = lists.into_iter().flat_map(|(kind, list)| list.iter().map(move |piece| (kind, piece)));
-    let failed = pieces.filter_map(|(kind, bytes)| {
-        let number = piece::market(bytes).ok()?;
+    let failed = piece::pieces(frame).filter_map(|(kind, encoding, bytes)| {
+        let number = piece::market(kind, encoding, bytes).ok()?;
         let held = client.read_number(number, 0).map(|reading| reading.market.clone());
-        let error = piece_error(kind, bytes, number, held, frame)?;
+        let error = piece_error(kind, encoding, bytes, number, held, frame)?;
         Some(json!({ "market": number.0, "error": error }))
     });
     failed.collect()
@@ -159,6 +155,7 @@ fn piece_errors(client: &ClientSession, frame: &proto::ServerFrame) -> Vec<Value
 
 fn piece_error(
     kind: PieceKind,
+    encoding: Encoding,
     bytes: &Bytes,
     number: MarketNumber,
     held: Option<Market>,
@@ -166,16 +163,13 @@ fn piece_error(
 ) -> Option<&'static str> {
     let definition = frame.definitions.iter().find(|definition| definition.market == number.0);
     // Which revision a frame leads to makes no difference to whether its pieces can be read.
-    let last = Revision(u64::MAX);
-    let change = match piece::decode(
-        kind,
-        bytes,
-        definition,
-        held.as_ref(),
-        last,
-        FRAME_TIME_MS / TIME_STEP_MS,
-        Revision(0),
-    ) {
+    let context = FrameContext {
+        revision: Revision(u64::MAX),
+        time: FRAME_TIME_MS / TIME_STEP_MS,
+        since: Revision(0),
+        model: &Model::shipped(),
+    };
+    let change = match piece::decode(kind, encoding, bytes, definition, held.as_ref(), context) {
         Ok(change) => change,
         Err(error) => return Some(name_of(error)),
     };
@@ -202,6 +196,7 @@ fn name_of(error: PieceError) -> &'static str {
         PieceError::PriceLadder => "PRICE_LADDER",
         PieceError::Amount => "AMOUNT",
         PieceError::Head => "HEAD",
+        PieceError::Coder => "CODER",
         PieceError::Definition => "DEFINITION",
     }
 }
@@ -220,6 +215,7 @@ fn client_error(error: &ClientError) -> &'static str {
         ClientError::TooManyJoined => "TOO_MANY_JOINED",
         ClientError::NotWelcomed => "NOT_WELCOMED",
         ClientError::NotConnected => "NOT_CONNECTED",
+        ClientError::Model(_) => "MODEL",
         ClientError::Lost => "LOST",
     }
 }

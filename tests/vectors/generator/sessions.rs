@@ -109,7 +109,7 @@ pub(crate) fn cases() -> Vec<Case> {
     );
 
     let mut ahead = FrameBuilder::new();
-    ahead.advance(2, SEQUENCE + 1);
+    ahead.advance(2, SEQUENCE + 1, 0);
     ahead.cursor(Revision(HELD));
     ahead.pieces(&delta_of(&held, &second, View::FULL).0);
     let mut behind = FrameBuilder::new();

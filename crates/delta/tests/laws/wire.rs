@@ -4,8 +4,10 @@ use bytes::Bytes;
 use oddswire_delta::{MarketDelta, apply, catch_up, diff, snapshot, start};
 use oddswire_model::{Market, Revision, View};
 use oddswire_wire::{
-    FrameBuilder, decode_frame,
-    piece::{self, PieceEncoder, PieceError, PieceKind, TIME_STEP_MS},
+    FrameBuilder, LeadScratch,
+    compact::{LeadHead, LeadReader, Model},
+    decode_frame,
+    piece::{self, Encoding, FrameContext, PieceEncoder, PieceError, PieceKind, TIME_STEP_MS},
     proto,
 };
 use proptest::{prelude::*, sample::Index};
@@ -13,11 +15,16 @@ use proptest::{prelude::*, sample::Index};
 use crate::history::{any_history, any_view, mirror, shows};
 
 /// Encodes one change as a frame and takes the frame apart.
-fn frame_of(change: &MarketDelta, baseline: Option<(&Market, View)>, to: &Market) -> proto::ServerFrame {
+fn frame_of(
+    change: &MarketDelta,
+    baseline: Option<(&Market, View)>,
+    to: &Market,
+    encoding: Encoding,
+) -> proto::ServerFrame {
     let mut encoder = PieceEncoder::default();
     encoder.set_frame_time(to.published_ms());
     let mut bytes = Vec::new();
-    encoder.encode(change, baseline, to.price_ladder(), &mut bytes);
+    encoder.encode(change, baseline, to, encoding, &mut bytes);
     let mut frame = FrameBuilder::new();
     frame.pieces(&bytes);
     decode_frame(frame.finish()).unwrap()
@@ -30,14 +37,23 @@ fn read(
     to: &Market,
     since: Revision,
 ) -> Result<MarketDelta, PieceError> {
-    let lists = [
-        (PieceKind::Snapshot, &frame.snapshots),
-        (PieceKind::Delta, &frame.deltas),
-        (PieceKind::CatchUp, &frame.catch_ups),
-    ];
-    let (kind, bytes) = lists.into_iter().find_map(|(kind, list)| Some((kind, list.first()?))).unwrap();
-    let time = to.published_ms() / TIME_STEP_MS;
-    piece::decode(kind, bytes, frame.definitions.first(), held, to.revision(), time, since)
+    let (kind, encoding, bytes) = piece::pieces(frame).next().unwrap();
+    piece::decode(
+        kind,
+        encoding,
+        bytes,
+        frame.definitions.first(),
+        held,
+        context(to, since, &Model::shipped()),
+    )
+}
+
+fn context<'a>(to: &Market, since: Revision, model: &'a Model) -> FrameContext<'a> {
+    FrameContext { revision: to.revision(), time: to.published_ms() / TIME_STEP_MS, since, model }
+}
+
+fn any_encoding() -> impl Strategy<Value = Encoding> {
+    prop_oneof![Just(Encoding::Plain), Just(Encoding::Compact)]
 }
 
 proptest! {
@@ -45,20 +61,20 @@ proptest! {
 
     #[test]
     fn every_kind_of_change_arrives_as_it_was_sent(
-        history in any_history(), a: Index, b: Index, c: Index, view in any_view()
+        history in any_history(), a: Index, b: Index, c: Index, view in any_view(), encoding in any_encoding()
     ) {
         let [cursor, from, to] = history.pick([a, b, c]);
         let mut change = MarketDelta::default();
 
         snapshot(from, view, &mut change);
-        let read_snapshot = read(&frame_of(&change, None, from), None, from, Revision(0));
+        let read_snapshot = read(&frame_of(&change, None, from, encoding), None, from, Revision(0));
         let mut held = start(&read_snapshot.unwrap()).unwrap();
         prop_assert!(shows(&held, from, view));
         let mut caught_up = held.clone();
 
         // A delta is read against what the receiver holds, which knows nothing but what the view shows.
         diff(from, to, view, &mut change);
-        let frame = frame_of(&change, Some((from, view)), to);
+        let frame = frame_of(&change, Some((from, view)), to, encoding);
         let delta = read(&frame, Some(&held), to, Revision(0)).unwrap();
         // What changes most stands first in a piece, so only the order is another.
         let sorted = |change: &MarketDelta| {
@@ -74,7 +90,7 @@ proptest! {
 
         let since = cursor.revision();
         catch_up(to, since, view, &mut change);
-        let late = read(&frame_of(&change, None, to), Some(&caught_up), to, since).unwrap();
+        let late = read(&frame_of(&change, None, to, encoding), Some(&caught_up), to, since).unwrap();
         prop_assert_eq!(apply(&mut caught_up, &late), Ok(()));
         prop_assert!(shows(&caught_up, to, view));
     }
@@ -84,7 +100,7 @@ proptest! {
         history in any_history(), view in any_view(),
         noise in proptest::collection::vec(any::<u8>(), 0..200),
         kind in proptest::sample::select(&[PieceKind::Snapshot, PieceKind::Delta, PieceKind::CatchUp][..]),
-        time: u64, revision: u64,
+        encoding in any_encoding(), time: u64, revision: u64,
     ) {
         let market = history.last();
         let held = mirror(market, view);
@@ -92,10 +108,17 @@ proptest! {
         let noise = Bytes::from(noise);
         let definition = proto::Definition { market: u32::from(*noise.first().unwrap_or(&0)), id: "x".into(), ..Default::default() };
         for held in [None, Some(&held)] {
-            let decoded = piece::decode(kind, &noise, Some(&definition), held, Revision(revision), time, Revision(0));
+            let model = Model::shipped();
+            let context = FrameContext { revision: Revision(revision), time, since: Revision(0), model: &model };
+            let decoded = piece::decode(kind, encoding, &noise, Some(&definition), held, context);
             if let Ok(change) = decoded {
-                // Every cell takes at least a byte, and one more byte may clear seven ladders.
-                prop_assert!(change.cells.len() <= length && change.cleared.len() <= 7 * length);
+                // In the plain encoding every cell takes at least a byte, and one more byte may clear seven ladders;
+                // in the compact one a byte may hold 32 cells, and a small piece 64.
+                let cells_max = if encoding == Encoding::Plain { length } else { 64 + 32 * length };
+                prop_assert!(change.cells.len() <= cells_max && change.cleared.len() <= 7 * cells_max);
+            }
+            if let (Ok(lead), Some(held)) = (LeadReader::new(&noise, &model), held) {
+                let _ = lead.delta(held, Revision(revision), time);
             }
         }
         let _ = decode_frame(noise);
@@ -103,7 +126,7 @@ proptest! {
 
     #[test]
     fn a_damaged_frame_is_refused_or_read_and_never_panics(
-        history in any_history(), a: Index, b: Index, view in any_view(),
+        history in any_history(), a: Index, b: Index, view in any_view(), encoding in any_encoding(),
         at: Index, flip in 1u8..=255, cut in proptest::option::of(any::<Index>()),
     ) {
         let [from, to] = history.pick([a, b]);
@@ -112,7 +135,7 @@ proptest! {
         let mut encoder = PieceEncoder::default();
         encoder.set_frame_time(to.published_ms());
         let mut bytes = Vec::new();
-        encoder.encode(&change, Some((from, view)), to.price_ladder(), &mut bytes);
+        encoder.encode(&change, Some((from, view)), to, encoding, &mut bytes);
         let position = at.index(bytes.len());
         bytes[position] ^= flip;
         if let Some(cut) = cut {
@@ -121,12 +144,12 @@ proptest! {
         let length = bytes.len();
         let Ok(frame) = decode_frame(bytes.into()) else { return Ok(()) };
         let mut held = mirror(from, view);
-        for piece in &frame.deltas {
-            let time = to.published_ms() / TIME_STEP_MS;
-            let definition = frame.definitions.first();
-            let read = piece::decode(PieceKind::Delta, piece, definition, Some(&held), to.revision(), time, Revision(0));
+        for (kind, encoding, piece) in piece::pieces(&frame) {
+            let model = Model::shipped();
+            let context = context(to, Revision(0), &model);
+            let read = piece::decode(kind, encoding, piece, frame.definitions.first(), Some(&held), context);
             if let Ok(change) = read {
-                prop_assert!(change.cells.len() <= length);
+                prop_assert!(change.cells.len() <= 64 + 32 * length);
                 let _ = apply(&mut held, &change);
             }
         }
@@ -134,5 +157,34 @@ proptest! {
         let cells = held.cells(View::FULL);
         prop_assert_eq!(mirror(&held, View::FULL).digest(View::FULL), held.digest(View::FULL));
         prop_assert_eq!(mirror(&held, View::FULL).cells(View::FULL), cells);
+    }
+
+    #[test]
+    fn a_delta_that_leads_a_frame_says_the_same(
+        history in any_history(), a: Index, b: Index, view in any_view(),
+        step in 0u64..1 << 53, sequence: u32, time_step in 0u64..1 << 40, is_sole: bool,
+    ) {
+        let [from, to] = history.pick([a, b]);
+        let mut change = MarketDelta::default();
+        diff(from, to, view, &mut change);
+        let mut encoder = PieceEncoder::default();
+        encoder.set_frame_time(to.published_ms());
+        let mut bytes = Vec::new();
+        let lead = encoder.encode(&change, Some((from, view)), to, Encoding::Compact, &mut bytes);
+        let Some(lead) = lead else { return Ok(()) };
+        let mut frame = FrameBuilder::new();
+        let head = LeadHead { step, sequence, time_step, is_sole };
+        let tail = &bytes[lead.tail_at..];
+        let model = encoder.model().clone();
+        frame.lead(&head, &lead, tail.len(), &model, &mut LeadScratch::default());
+        frame.pieces(tail);
+        let frame = decode_frame(frame.finish()).unwrap();
+        let reader = LeadReader::new(&frame.lead, &model).unwrap();
+        prop_assert_eq!(reader.head(), LeadHead { sequence: sequence % 4, ..head });
+        prop_assert_eq!(reader.market(), (!is_sole).then(|| to.number()));
+        let mut held = mirror(from, view);
+        let delta = reader.delta(&held, to.revision(), to.published_ms() / TIME_STEP_MS).unwrap();
+        prop_assert_eq!(apply(&mut held, &delta), Ok(()));
+        prop_assert_eq!(held.digest(View::FULL), to.digest(view));
     }
 }

@@ -36,6 +36,11 @@ impl Copies {
         self.markets.get(&number)
     }
 
+    /// The number of the only market held.
+    pub(super) fn only(&self) -> Option<MarketNumber> {
+        self.markets.keys().next().copied().filter(|_| self.markets.len() == 1)
+    }
+
     /// Puts a whole market in place.
     pub(super) fn put(&mut self, market: Market) {
         self.markets.insert(market.number(), market);

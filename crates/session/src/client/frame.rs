@@ -4,9 +4,11 @@ use bytes::Bytes;
 use oddswire_delta::{Base, MarketDelta, apply, start};
 use oddswire_model::{Attributes, Digest, Epoch, MarketNumber, MarketStatus, Revision, StatusEdge, View};
 use oddswire_wire::{
-    FrameError, decode_frame, decode_joined,
-    limits::{FRAMES_JOINED_MAX, RESYNC_MARKETS_MAX, SEQUENCE_MODULUS},
-    piece::{self, PieceError, PieceKind},
+    FrameError,
+    compact::{LeadReader, Model, ModelError},
+    decode_frame, decode_joined,
+    limits::{FRAMES_JOINED_MAX, RESYNC_MARKETS_MAX, SEQUENCE_BITS},
+    piece::{self, Encoding, FrameContext, PieceError, PieceKind},
     proto::{self, Conflation, ErrorCode, Resume, ResyncReason, client_message::Message},
 };
 
@@ -34,6 +36,9 @@ pub enum ClientError {
     /// A frame came while there was no connection; a mistake in the caller's code.
     #[error("a frame came while disconnected")]
     NotConnected,
+    /// A gateway that speaks in probabilities that are not held, or that are none.
+    #[error("the gateway's model cannot be used: {0}")]
+    Model(String),
     /// Frames were lost while subscriptions changed, so this connection cannot bring what is held up to date.
     #[error("frames were lost while subscriptions changed; connect again")]
     Lost,
@@ -71,7 +76,7 @@ impl ClientSession {
 
     fn apply_frame(&mut self, now_ms: u64, frame: proto::ServerFrame) -> Result<(), ClientError> {
         if let Some(welcome) = &frame.welcome {
-            self.welcomed(welcome);
+            self.welcomed(welcome)?;
         }
         if let Some(error) = &frame.error {
             self.events.push_back(Event::Refused {
@@ -92,18 +97,24 @@ impl ClientSession {
         if let Some(subscribed) = frame.subscribed {
             self.subscribed(&subscribed)?;
         }
-        if !self.follows(&frame) {
+        let model = self.model.clone();
+        let lead = self.lead(&frame, &model)?;
+        // A frame about the only market held does not fit a receiver who holds several.
+        let fits = lead.as_ref().is_none_or(|lead| lead.market().is_some() || self.mirrors.len() == 1);
+        if !fits || !self.follows(&frame, lead.as_ref()) {
             return self.lost(frame.position.is_some());
         }
         for &number in &frame.removed {
             self.remove(MarketNumber(number));
         }
-        self.apply_pieces(&frame)?;
+        let is_lead = lead.is_some();
+        self.apply_pieces(&frame, lead)?;
         if frame.position.is_some() && self.unsubscribing == 0 && self.is_answered() {
             // The catch-up has named what left.
             self.holds_leavers = false;
         }
-        let advanced = frame.advance.and(self.position).map(|(revision, _)| revision);
+        let advanced =
+            self.position.filter(|_| is_lead || frame.advance.is_some()).map(|(revision, _)| revision);
         let reached = frame.position.map(|position| Revision(position.revision));
         let beaten = frame.heartbeat.map(|heartbeat| Revision(heartbeat.revision));
         // Without a position nothing is known to be complete: the gateway has not said where the session stands, or
@@ -155,8 +166,22 @@ impl ClientSession {
             && self.subscriptions.values().all(|subscription| subscription.unanswered == 0)
     }
 
+    /// Reads the head of a compact frame.
+    fn lead<'a>(
+        &self,
+        frame: &'a proto::ServerFrame,
+        model: &'a Model,
+    ) -> Result<Option<LeadReader<'a>>, FrameError> {
+        if frame.lead.is_empty() {
+            return Ok(None);
+        }
+        LeadReader::new(&frame.lead, model)
+            .map(Some)
+            .map_err(|error| FrameError::Malformed(error.to_string()))
+    }
+
     /// Moves the session's position, or finds that the frame does not follow what was received before.
-    fn follows(&mut self, frame: &proto::ServerFrame) -> bool {
+    fn follows(&mut self, frame: &proto::ServerFrame, lead: Option<&LeadReader<'_>>) -> bool {
         if let Some(position) = frame.position {
             // A catch-up stands on its own, if it begins no later than where this session ends.
             let is_held = position.since == 0 || self.complete.is_some_and(|held| held.0 >= position.since);
@@ -164,14 +189,22 @@ impl ClientSession {
             self.frame_time = position.time;
             return is_held;
         }
-        if let Some(advance) = frame.advance {
-            let Some((revision, sequence)) = self.position else { return false };
-            let next = sequence.wrapping_add(1);
-            if u64::from(next % SEQUENCE_MODULUS) != advance % u64::from(SEQUENCE_MODULUS) {
+        let advance = match (lead.map(LeadReader::head), frame.advance) {
+            (Some(head), _) => Some((head.sequence, head.step, head.time_step)),
+            (None, Some(advance)) => {
+                let sequence = advance as u32 & ((1 << SEQUENCE_BITS) - 1);
+                Some((sequence, frame.revision_step.unwrap_or(1), advance >> SEQUENCE_BITS))
+            }
+            (None, None) => None,
+        };
+        if let Some((sequence, step, time_step)) = advance {
+            let Some((revision, last)) = self.position else { return false };
+            let next = last.wrapping_add(1);
+            if next & ((1 << SEQUENCE_BITS) - 1) != sequence {
                 return false;
             }
-            self.position = Some((Revision(revision.0.saturating_add(advance >> 7)), next));
-            self.frame_time = self.frame_time.saturating_add(frame.time_step);
+            self.position = Some((Revision(revision.0.saturating_add(step)), next));
+            self.frame_time = self.frame_time.saturating_add(time_step);
         }
         if let (Some(heartbeat), Some((_, sequence))) = (frame.heartbeat, self.position) {
             return heartbeat.sequence == sequence;
@@ -204,7 +237,18 @@ impl ClientSession {
         Ok(())
     }
 
-    fn welcomed(&mut self, welcome: &proto::Welcome) {
+    fn welcomed(&mut self, welcome: &proto::Welcome) -> Result<(), ClientError> {
+        if welcome.encoding() == proto::Encoding::Compact && welcome.model != self.model.id().0 {
+            if welcome.model_bytes.is_empty() {
+                return Err(ClientError::Model("it is not held and was not sent".to_owned()));
+            }
+            let model = Model::from_bytes(welcome.model_bytes.clone())
+                .map_err(|error: ModelError| ClientError::Model(error.to_string()))?;
+            if model.id().0 != welcome.model {
+                return Err(ClientError::Model("it is not the one that was named".to_owned()));
+            }
+            self.model = model;
+        }
         let epoch = Epoch(welcome.epoch);
         if self.epoch.is_some_and(|held| held != epoch) {
             // Numbers mean something else now: nothing of the old log may be shown.
@@ -217,6 +261,7 @@ impl ClientSession {
             self.heartbeat_interval_ms = u64::from(welcome.heartbeat_interval_ms);
         }
         self.events.push_back(Event::Welcomed { epoch, session: welcome.session.clone() });
+        Ok(())
     }
 
     fn subscribed(&mut self, subscribed: &proto::Subscribed) -> Result<(), ClientError> {
@@ -259,23 +304,23 @@ impl ClientSession {
     }
 
     /// Decodes every piece against what is held, then applies them all.
-    fn apply_pieces(&mut self, frame: &proto::ServerFrame) -> Result<(), ClientError> {
-        let pieces = [
-            (PieceKind::Snapshot, &frame.snapshots),
-            (PieceKind::Delta, &frame.deltas),
-            (PieceKind::CatchUp, &frame.catch_ups),
-        ];
+    fn apply_pieces(
+        &mut self,
+        frame: &proto::ServerFrame,
+        lead: Option<LeadReader<'_>>,
+    ) -> Result<(), ClientError> {
         let mut changes = Vec::new();
-        for (kind, list) in pieces {
-            for bytes in list {
-                let number =
-                    piece::market(bytes).map_err(|error| FrameError::Malformed(error.to_string()))?;
-                match self.decode_piece(kind, number, bytes, frame) {
-                    Ok(Some(change)) => changes.push(change),
-                    Ok(None) => {}
-                    Err(error) => self.piece_failed(number, error),
-                }
+        for (kind, encoding, bytes) in piece::pieces(frame) {
+            let number = piece::market(kind, encoding, bytes)
+                .map_err(|error| FrameError::Malformed(error.to_string()))?;
+            match self.decode_piece(kind, encoding, number, bytes, frame) {
+                Ok(Some(change)) => changes.push(change),
+                Ok(None) => {}
+                Err(error) => self.piece_failed(number, error),
             }
+        }
+        if let Some(lead) = lead {
+            changes.extend(self.decode_lead(lead));
         }
         for change in changes {
             let are_edges_told = self.report_edges(&change, &frame.status_edges);
@@ -284,9 +329,23 @@ impl ClientSession {
         Ok(())
     }
 
+    /// Decodes the delta that leads a frame; `None` when it cannot be used.
+    fn decode_lead(&mut self, lead: LeadReader<'_>) -> Option<MarketDelta> {
+        let number = lead.market().or_else(|| self.mirrors.keys().next().copied())?;
+        let revision = self.position.map_or(Revision(0), |(revision, _)| revision);
+        let decoded = match self.mirrors.get(&number) {
+            // Asked for already; nothing that comes before the snapshot can be used.
+            Some(mirror) if mirror.awaits_snapshot => return None,
+            Some(mirror) => lead.delta(&mirror.market, revision, self.frame_time),
+            None => Err(PieceError::UnknownMarket),
+        };
+        decoded.map_err(|error| self.piece_failed(number, error)).ok()
+    }
+
     fn decode_piece(
         &self,
         kind: PieceKind,
+        encoding: Encoding,
         number: MarketNumber,
         bytes: &Bytes,
         frame: &proto::ServerFrame,
@@ -297,17 +356,14 @@ impl ClientSession {
             return Ok(None);
         }
         let definition = frame.definitions.iter().find(|definition| definition.market == number.0);
-        let revision = self.position.map_or(Revision(0), |(revision, _)| revision);
-        let since = Revision(frame.position.map_or(0, |position| position.since));
-        let change = piece::decode(
-            kind,
-            bytes,
-            definition,
-            held.map(|mirror| &mirror.market),
-            revision,
-            self.frame_time,
-            since,
-        )?;
+        let context = FrameContext {
+            revision: self.position.map_or(Revision(0), |(revision, _)| revision),
+            time: self.frame_time,
+            since: Revision(frame.position.map_or(0, |position| position.since)),
+            model: &self.model,
+        };
+        let change =
+            piece::decode(kind, encoding, bytes, definition, held.map(|mirror| &mirror.market), context)?;
         // The cursor may be older than what is held of this market, where another one's rate is slower: what the
         // catch-up says is held already.
         let is_held = kind == PieceKind::CatchUp

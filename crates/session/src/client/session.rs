@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 use oddswire_model::{Cursor, Epoch, Market, MarketId, MarketNumber, Revision, Topic, View};
 use oddswire_wire::{
+    compact::Model,
     encode_client_message,
     limits::RESYNC_MARKETS_MAX,
+    piece::Encoding,
     proto::{self, ResyncReason, client_message::Message},
     view_to_proto,
 };
@@ -29,11 +31,17 @@ pub struct ClientConfig {
     pub agent: String,
     /// Access token, empty if none.
     pub token: String,
+    /// How cells may be coded: compact, or plain for those who want to read the bytes.
+    pub encoding: Encoding,
 }
 
 impl Default for ClientConfig {
     fn default() -> Self {
-        Self { agent: concat!("oddswire-rust/", env!("CARGO_PKG_VERSION")).to_owned(), token: String::new() }
+        Self {
+            agent: concat!("oddswire-rust/", env!("CARGO_PKG_VERSION")).to_owned(),
+            token: String::new(),
+            encoding: Encoding::Compact,
+        }
     }
 }
 
@@ -119,6 +127,8 @@ pub struct ClientSession {
     pub(super) position: Option<(Revision, u32)>,
     /// The producers' clock in that frame, in steps of 10 ms.
     pub(super) frame_time: u64,
+    /// The model of compact pieces: the one that comes with this version, or one that a gateway has sent.
+    pub(super) model: Model,
     /// A subscription was resumed on this connection.
     pub(super) is_resumed: bool,
     pub(super) subscriptions: BTreeMap<u32, Subscription>,
@@ -152,6 +162,7 @@ impl ClientSession {
             complete: None,
             position: None,
             frame_time: 0,
+            model: Model::shipped(),
             is_resumed: false,
             subscriptions: BTreeMap::new(),
             mirrors: BTreeMap::new(),
@@ -225,8 +236,16 @@ impl ClientSession {
         self.stats.connections += 1;
         self.send(Message::Hello(proto::Hello {
             agent: self.config.agent.clone(),
-            encodings: vec![proto::Encoding::Plain.into()],
+            encodings: match self.config.encoding {
+                Encoding::Compact => vec![proto::Encoding::Compact.into(), proto::Encoding::Plain.into()],
+                Encoding::Plain => vec![proto::Encoding::Plain.into()],
+            },
             token: self.config.token.clone(),
+            models: match self.config.encoding {
+                Encoding::Compact => vec![self.model.id().0],
+                Encoding::Plain => Vec::new(),
+            },
+            dictionaries: Vec::new(),
         }));
         // The gateway answers in order, so there is no need to wait for the welcome: one round trip less. What the
         // cursor's epoch is worth is the gateway's to say.
@@ -419,7 +438,7 @@ mod tests {
             let id = MarketId::new(&format!("1.{number}")).unwrap();
             let market = Market::new(MarketNumber(number), id, Revision(3));
             snapshot(&market, View::FULL, &mut change);
-            encoder.encode(&change, None, market.price_ladder(), &mut bytes);
+            encoder.encode(&change, None, &market, Encoding::Plain, &mut bytes);
         }
         frame.pieces(&bytes);
         frame.position(proto::Position { revision: 5, sequence: 0, since: 0, time: 0 });

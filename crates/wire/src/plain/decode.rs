@@ -5,9 +5,11 @@ use oddswire_model::{
     CellChange, CellKey, Field, FieldKind, MAX_SELECTIONS, Price, PriceLadder, SelectionNumber,
 };
 
-use super::{AMOUNT_END, CLEARED_BIT, Coding, MARKET_BITS, Reference, SELECTION_BITS, coding, index};
+use super::{CLEARED_BIT, Coding, MARKET_BITS, SELECTION_BITS, coding, first_index};
 use crate::{
+    limits::AMOUNT_END,
     piece::PieceError,
+    reference::{Reference, index},
     varint::{Reader, unzigzag},
 };
 
@@ -22,13 +24,14 @@ pub(crate) fn decode(
 ) -> Result<(), PieceError> {
     let mut next = 0u64;
     let mut is_first = true;
+    let (mut grows, mut volume_stays) = (0i64, false);
     while !reader.is_empty() {
         let step = reader.read()?;
         if step == 0 {
             if !is_first {
                 return Err(PieceError::Order);
             }
-            prices = decode_market(reader, reference, prices, change)?;
+            prices = decode_market(reader, reference, prices, change, &mut volume_stays)?;
         } else {
             let number = next
                 .checked_add(step - 1)
@@ -36,11 +39,13 @@ pub(crate) fn decode(
                 .ok_or(PieceError::Selection)?;
             next = number + 1;
             let group = Group { number: SelectionNumber(number as u16), reference, prices };
-            group.decode(reader, change)?;
+            grows = grows.wrapping_add(group.decode(reader, change)?);
         }
         is_first = false;
     }
-    Ok(())
+    let key = CellKey::market(Field::MarketTradedVolume);
+    let is_told = volume_stays || change.cells.first().is_some_and(|cell| cell.key == key);
+    follow(key, reference.market_value(Field::MarketTradedVolume), if is_told { 0 } else { grows }, change)
 }
 
 fn decode_market(
@@ -48,6 +53,7 @@ fn decode_market(
     reference: Reference<'_>,
     mut prices: PriceLadder,
     change: &mut MarketDelta,
+    volume_stays: &mut bool,
 ) -> Result<PriceLadder, PieceError> {
     let mask = reader.read()?;
     if mask == 0 || mask >> MARKET_BITS.len() != 0 {
@@ -64,6 +70,10 @@ fn decode_market(
         if field == Field::PriceLadder {
             prices = PriceLadder::from_code(value).ok_or(PieceError::PriceLadder)?;
         }
+        if field == Field::MarketTradedVolume && stays(reference.market_value(field), value) {
+            *volume_stays = true;
+            continue;
+        }
         change.cells.push(CellChange { key: CellKey::market(field), value });
     }
     Ok(prices)
@@ -76,7 +86,8 @@ struct Group<'a> {
 }
 
 impl Group<'_> {
-    fn decode(&self, reader: &mut Reader<'_>, change: &mut MarketDelta) -> Result<(), PieceError> {
+    /// Reads the group; says how much the selection's traded volume grows.
+    fn decode(&self, reader: &mut Reader<'_>, change: &mut MarketDelta) -> Result<i64, PieceError> {
         let mask = reader.read()?;
         if mask == 0 || mask >> (CLEARED_BIT + 1) != 0 {
             return Err(PieceError::Mask);
@@ -89,18 +100,38 @@ impl Group<'_> {
             let cleared = Field::LADDERS.into_iter().filter(|field| ladders >> field.slot() & 1 == 1);
             change.cleared.extend(cleared.map(|field| (self.number, field)));
         }
+        let held = self.reference.value(self.number, Field::TradedVolume);
+        let first = change.cells.len();
+        let mut grows = 0i64;
         for (bit, field) in SELECTION_BITS.into_iter().enumerate() {
             if mask >> bit & 1 == 0 {
+                if field == Field::TradedVolume {
+                    // Traded amounts come before it in the group.
+                    let traded = change.cells[first..].iter().filter(|cell| cell.key.field == Field::Traded);
+                    let traded = traded.map(|cell| {
+                        let held = self.reference.volume(self.number, Field::Traded, cell.key.price);
+                        cell.value.wrapping_sub(held) as i64
+                    });
+                    grows = traded.fold(0, i64::wrapping_add);
+                    follow(CellKey::selection(self.number, field), held, grows, change)?;
+                    grows = if held == 0 { 0 } else { grows };
+                }
                 continue;
             }
             if field.kind() == FieldKind::Ladder {
                 self.decode_ladder(field, reader, change)?;
             } else {
                 let value = self.decode_value(field, reader)?;
+                if field == Field::TradedVolume {
+                    grows = value.wrapping_sub(held) as i64;
+                    if stays(held, value) {
+                        continue;
+                    }
+                }
                 change.cells.push(CellChange { key: CellKey::selection(self.number, field), value });
             }
         }
-        Ok(())
+        Ok(grows)
     }
 
     fn decode_value(&self, field: Field, reader: &mut Reader<'_>) -> Result<u64, PieceError> {
@@ -129,7 +160,7 @@ impl Group<'_> {
         reader: &mut Reader<'_>,
         change: &mut MarketDelta,
     ) -> Result<(), PieceError> {
-        let mut from = i64::from(self.reference.first_index(self.number, field, self.prices));
+        let mut from = i64::from(first_index(self.reference, self.number, field, self.prices));
         let mut is_first = true;
         loop {
             let head = reader.read()?;
@@ -168,6 +199,19 @@ impl Group<'_> {
             from.checked_add(step).and_then(|index| u32::try_from(index).ok()).ok_or(PieceError::Price)?;
         self.prices.price(index).ok_or(PieceError::Price)
     }
+}
+
+/// Whether a traded volume was told only because it does not follow.
+fn stays(held: u64, value: u64) -> bool {
+    held != 0 && held == value
+}
+
+/// A traded volume that is not told follows from what was traded.
+fn follow(key: CellKey, held: u64, grows: i64, change: &mut MarketDelta) -> Result<(), PieceError> {
+    if super::following(held, grows).is_some() {
+        change.cells.push(CellChange { key, value: sum(held, grows)? });
+    }
+    Ok(())
 }
 
 fn sum(held: u64, difference: i64) -> Result<u64, PieceError> {

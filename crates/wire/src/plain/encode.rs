@@ -3,7 +3,8 @@
 use oddswire_delta::MarketDelta;
 use oddswire_model::{CellChange, Field, FieldKind, Price, PriceLadder, SelectionNumber};
 
-use super::{CLEARED_BIT, Coding, MARKET_BITS, Reference, SELECTION_BITS, coding, index};
+use super::{CLEARED_BIT, Coding, MARKET_BITS, SELECTION_BITS, coding, first_index};
+use crate::reference::{Reference, index};
 use crate::varint::{write, write_signed, zigzag};
 
 /// Appends the groups of a change whose cells are in canonical order.
@@ -13,11 +14,13 @@ pub(crate) fn encode(change: &MarketDelta, reference: Reference<'_>, prices: Pri
     let mut cells = &change.cells[..];
     let mut cleared = &change.cleared[..];
     let of_market = cells.iter().take_while(|cell| cell.key.field.kind() == FieldKind::Market).count();
-    if of_market > 0 {
-        write(out, 0);
-        encode_market(&cells[..of_market], reference, out);
-        cells = &cells[of_market..];
-    }
+    let grows = cells[of_market..]
+        .iter()
+        .filter(|cell| cell.key.field == Field::TradedVolume)
+        .map(|cell| difference(cell.value, reference.value(cell.key.selection, Field::TradedVolume)))
+        .fold(0i64, i64::wrapping_add);
+    encode_market(&cells[..of_market], reference, grows, out);
+    cells = &cells[of_market..];
     let mut next = 0;
     loop {
         let number = match (cells.first(), cleared.first()) {
@@ -38,17 +41,27 @@ pub(crate) fn encode(change: &MarketDelta, reference: Reference<'_>, prices: Pri
     }
 }
 
-fn encode_market(cells: &[CellChange], reference: Reference<'_>, out: &mut Vec<u8>) {
-    let find = |field| cells.iter().find(|cell| cell.key.field == field);
-    let mask = (0..MARKET_BITS.len())
+fn encode_market(cells: &[CellChange], reference: Reference<'_>, grows: i64, out: &mut Vec<u8>) {
+    let find = |field| cells.iter().find(|cell| cell.key.field == field).map(|cell| cell.value);
+    let held = reference.market_value(Field::MarketTradedVolume);
+    let volume = find(Field::MarketTradedVolume);
+    let follows = super::following(held, grows);
+    let mut mask = (1..MARKET_BITS.len())
         .filter(|&bit| find(MARKET_BITS[bit]).is_some())
         .fold(0, |mask, bit| mask | 1 << bit);
+    mask |= u64::from(follows != volume);
+    if mask == 0 {
+        return;
+    }
+    write(out, 0);
     write(out, mask);
-    for field in MARKET_BITS {
-        let Some(cell) = find(field) else { continue };
+    for (bit, field) in MARKET_BITS.into_iter().enumerate() {
+        if mask >> bit & 1 == 0 {
+            continue;
+        }
         match coding(field) {
-            Coding::Amount => write_signed(out, difference(cell.value, reference.market_value(field))),
-            _ => write(out, cell.value),
+            Coding::Amount => write_signed(out, difference(volume.unwrap_or(held), held)),
+            _ => write(out, find(field).unwrap_or(0)),
         }
     }
 }
@@ -62,8 +75,20 @@ struct Group<'a> {
 impl Group<'_> {
     fn encode(&self, cells: &[CellChange], cleared: &[(SelectionNumber, Field)], out: &mut Vec<u8>) {
         let mut mask = u64::from(!cleared.is_empty()) << CLEARED_BIT;
+        let mut grows = 0i64;
         for cell in cells {
             mask |= 1 << bit(cell.key.field);
+            if cell.key.field == Field::Traded {
+                let held = self.reference.volume(self.number, Field::Traded, cell.key.price);
+                grows = grows.wrapping_add(difference(cell.value, held));
+            }
+        }
+        let held = self.reference.value(self.number, Field::TradedVolume);
+        let volume = cells.iter().find(|cell| cell.key.field == Field::TradedVolume).map(|cell| cell.value);
+        let volume_bit = 1 << bit(Field::TradedVolume);
+        mask &= !volume_bit;
+        if super::following(held, grows) != volume {
+            mask |= volume_bit;
         }
         write(out, mask);
         if !cleared.is_empty() {
@@ -76,7 +101,9 @@ impl Group<'_> {
             let first = cells.iter().position(|cell| cell.key.field == field).unwrap_or(cells.len());
             let count = cells[first..].iter().take_while(|cell| cell.key.field == field).count();
             let cells = &cells[first..first + count];
-            if field.kind() == FieldKind::Ladder {
+            if field == Field::TradedVolume {
+                write_signed(out, difference(volume.unwrap_or(held), held));
+            } else if field.kind() == FieldKind::Ladder {
                 self.encode_ladder(field, cells, out);
             } else if let Some(cell) = cells.first() {
                 self.encode_value(field, cell.value, out);
@@ -104,7 +131,7 @@ impl Group<'_> {
     }
 
     fn encode_ladder(&self, field: Field, cells: &[CellChange], out: &mut Vec<u8>) {
-        let mut from = self.reference.first_index(self.number, field, self.prices);
+        let mut from = first_index(self.reference, self.number, field, self.prices);
         let mut is_first = true;
         for (at, cell) in cells.iter().enumerate() {
             let more = at + 1 < cells.len();

@@ -12,7 +12,9 @@ mod encode;
 pub(crate) use decode::decode;
 pub(crate) use encode::encode;
 
-use oddswire_model::{Field, Ladder, Market, Price, PriceLadder, SelectionNumber, View};
+use oddswire_model::{Field, Price, PriceLadder, SelectionNumber};
+
+use crate::reference::{Reference, index};
 
 /// Bits of a selection's field mask, from the lowest; what changes most comes first so that one byte is mostly enough.
 const SELECTION_BITS: [Field; 15] = [
@@ -38,14 +40,6 @@ const CLEARED_BIT: u32 = SELECTION_BITS.len() as u32;
 const MARKET_BITS: [Field; 5] =
     [Field::MarketTradedVolume, Field::Status, Field::InPlay, Field::Held, Field::PriceLadder];
 
-/// Amounts are below this, so that every receiver's number type holds them exactly.
-const AMOUNT_END: u64 = 1 << 53;
-
-/// Index of a price on the ladder. "Infinite" stands on none, although its number is a multiple of some steps.
-fn index(prices: PriceLadder, price: Price) -> Option<u32> {
-    prices.index(price).filter(|_| price != Price::INFINITE)
-}
-
 /// How the value of a one-value field is coded.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Coding {
@@ -67,61 +61,26 @@ fn coding(field: Field) -> Coding {
     }
 }
 
-/// What both ends hold already: a market in a view, or nothing.
-#[derive(Clone, Copy)]
-pub(crate) struct Reference<'a> {
-    market: Option<(&'a Market, View)>,
+/// What a traded volume becomes when nothing is said of it: what is held and what it grows by. `None` when it stays as it
+/// is, because nothing was held or nothing was traded.
+fn following(held: u64, grows: i64) -> Option<u64> {
+    if held == 0 || grows == 0 { None } else { Some(held.wrapping_add_signed(grows)) }
 }
 
-impl<'a> Reference<'a> {
-    /// Nothing is held.
-    pub(crate) const NOTHING: Self = Self { market: None };
-
-    /// The market as the view shows it.
-    pub(crate) fn of(market: &'a Market, view: View) -> Self {
-        Self { market: Some((market, view)) }
-    }
-
-    fn market_value(self, field: Field) -> u64 {
-        self.market.filter(|(_, view)| view.shows(field)).map_or(0, |(market, _)| market.value(field))
-    }
-
-    fn value(self, selection: SelectionNumber, field: Field) -> u64 {
-        let held = self.market.filter(|(_, view)| view.shows(field));
-        held.and_then(|(market, _)| market.selection(selection)).map_or(0, |selection| selection.value(field))
-    }
-
-    fn ladder(self, selection: SelectionNumber, field: Field) -> Option<(&'a Ladder, View)> {
-        let (market, view) = self.market?;
-        let ladder = market.selection(selection)?.ladder(field);
-        (view.rungs(field) > 0).then_some((ladder, view))
-    }
-
-    /// Amount at a price as the view shows it, 0 when the view shows none.
-    fn volume(self, selection: SelectionNumber, field: Field, price: Price) -> u64 {
-        let Some((ladder, view)) = self.ladder(selection, field) else { return 0 };
-        let volume = match view.rungs(field) {
-            usize::MAX => ladder.volume(price),
-            rungs => {
-                ladder.rungs().take(rungs).find(|rung| rung.price == price).map_or(0, |rung| rung.volume)
-            }
-        };
-        view.shown_volume(volume)
-    }
-
-    /// Index from which the first rung of a ladder is counted: the best rung, else the last traded price, else 0.
-    /// Traded amounts cluster around the last traded price, so for them that comes first.
-    fn first_index(self, selection: SelectionNumber, field: Field, prices: PriceLadder) -> u32 {
-        let best = || {
-            let (ladder, _) = self.ladder(selection, field)?;
-            index(prices, ladder.best()?.price)
-        };
-        let last_traded = || {
-            let price = Price(u32::try_from(self.value(selection, Field::LastTraded)).ok()?);
-            price.is_some().then(|| index(prices, price)).flatten()
-        };
-        let index =
-            if field == Field::Traded { last_traded().or_else(best) } else { best().or_else(last_traded) };
-        index.unwrap_or(0)
-    }
+/// Index from which the first rung of a ladder is counted: the best rung, else the last traded price, else 0.
+/// Traded amounts cluster around the last traded price, so for them that comes first.
+fn first_index(
+    reference: Reference<'_>,
+    selection: SelectionNumber,
+    field: Field,
+    prices: PriceLadder,
+) -> u32 {
+    let best = || index(prices, reference.best(selection, field)?);
+    let last_traded = || {
+        let price = Price(u32::try_from(reference.value(selection, Field::LastTraded)).ok()?);
+        price.is_some().then(|| index(prices, price)).flatten()
+    };
+    let index =
+        if field == Field::Traded { last_traded().or_else(best) } else { best().or_else(last_traded) };
+    index.unwrap_or(0)
 }

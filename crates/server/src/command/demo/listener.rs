@@ -7,7 +7,10 @@ use std::{
 
 use oddswire_client::{Client, ClientEvent, Event, MarketNumber, View};
 use oddswire_delta::{MarketDelta, snapshot};
-use oddswire_wire::{piece::PieceEncoder, proto::Conflation};
+use oddswire_wire::{
+    piece::{Encoding, PieceEncoder},
+    proto::Conflation,
+};
 
 use super::figures::{Resume, Shared};
 
@@ -85,7 +88,7 @@ fn snapshot_bytes(client: &Client) -> u64 {
     client.with_markets(|markets| {
         for reading in markets {
             snapshot(reading.market, View::FULL, &mut change);
-            encoder.encode(&change, None, reading.market.price_ladder(), &mut out);
+            encoder.encode(&change, None, reading.market, Encoding::Plain, &mut out);
         }
     });
     out.len() as u64

@@ -1,11 +1,12 @@
 //! Frames of a server in words, each against the state that those before it built.
 
 use bytes::Bytes;
-use oddswire_delta::Base;
+use oddswire_delta::{Base, MarketDelta};
 use oddswire_model::{MarketNumber, Revision};
 use oddswire_wire::{
-    limits::SEQUENCE_MODULUS,
-    piece::{self, PieceKind},
+    compact::{LeadReader, Model},
+    limits::SEQUENCE_BITS,
+    piece::{self, Encoding, FrameContext, PieceError, PieceKind, TIME_STEP_MS},
     proto::{self, Conflation, ServerFrame},
 };
 use prost::Message;
@@ -18,15 +19,29 @@ use super::{
 use crate::command::changes::{Copies, market_title};
 
 /// Reads frames in order and keeps what they build.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Reader {
     copies: Copies,
+    /// The model of compact pieces.
+    model: Model,
     /// Revision and sequence reached, if a frame has said so.
     position: Option<(Revision, u32)>,
     /// The producers' clock, in steps of 10 ms.
     time: u64,
     /// Definitions of the frames that belong together, until the last of them.
     definitions: Vec<proto::Definition>,
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self {
+            copies: Copies::default(),
+            model: Model::shipped(),
+            position: None,
+            time: 0,
+            definitions: Vec::new(),
+        }
+    }
 }
 
 impl Reader {
@@ -67,17 +82,31 @@ impl Reader {
     }
 
     fn move_to(&mut self, frame: &ServerFrame) {
-        if frame.welcome.is_some() {
+        if let Some(welcome) = &frame.welcome {
             self.position = None;
+            if let Ok(model) = Model::from_bytes(welcome.model_bytes.clone()) {
+                self.model = model;
+            }
         }
         if let Some(position) = frame.position {
             self.position = Some((Revision(position.revision), position.sequence));
             self.time = position.time;
-        } else if let (Some(advance), Some((revision, sequence))) = (frame.advance, self.position) {
-            self.position =
-                Some((Revision(revision.0.saturating_add(advance >> 7)), sequence.wrapping_add(1)));
-            self.time = self.time.saturating_add(frame.time_step);
+        } else if let (Some((step, time_step)), Some((revision, sequence))) =
+            (self.advance(frame), self.position)
+        {
+            self.position = Some((Revision(revision.0.saturating_add(step)), sequence.wrapping_add(1)));
+            self.time = self.time.saturating_add(time_step);
         }
+    }
+
+    /// How far a frame advances the revision and the producers' clock, if it does.
+    fn advance(&self, frame: &ServerFrame) -> Option<(u64, u64)> {
+        if frame.lead.is_empty() {
+            let step = frame.revision_step.unwrap_or(1);
+            return frame.advance.map(|advance| (step, advance >> SEQUENCE_BITS));
+        }
+        let head = LeadReader::new(&frame.lead, &self.model).ok()?.head();
+        Some((head.step, head.time_step))
     }
 
     fn part(&mut self, bytes: &Bytes, field: &Field, since: Revision, report: &mut Report) {
@@ -86,14 +115,23 @@ impl Reader {
             Content::Integer(value) => self.integer(field.number, *value, weight, report),
             Content::Bytes(at) => {
                 let content = bytes.slice(at.clone());
-                let kind = match field.number {
-                    10 => Some(PieceKind::Snapshot),
-                    11 => Some(PieceKind::Delta),
-                    12 => Some(PieceKind::CatchUp),
+                let piece = match field.number {
+                    10 => Some((PieceKind::Snapshot, Encoding::Plain)),
+                    11 => Some((PieceKind::Delta, Encoding::Plain)),
+                    12 => Some((PieceKind::CatchUp, Encoding::Plain)),
+                    15 => Some((PieceKind::Delta, Encoding::Compact)),
+                    21 => Some((PieceKind::Snapshot, Encoding::Compact)),
+                    22 => Some((PieceKind::CatchUp, Encoding::Compact)),
                     _ => None,
                 };
-                match kind {
-                    Some(kind) => self.piece(kind, &content, weight, at.start, since, report),
+                match piece {
+                    Some((kind, encoding)) => {
+                        let place = Place { weight, at: at.start };
+                        self.piece(kind, encoding, &content, place, since, report);
+                    }
+                    None if field.number == 14 => {
+                        self.lead(&content, Place { weight, at: at.start }, report);
+                    }
                     None => {
                         if let Err(why) =
                             parts::tell(field.number, content.clone(), weight, &mut self.copies, report)
@@ -112,15 +150,13 @@ impl Reader {
     fn integer(&self, number: u32, value: u64, weight: usize, report: &mut Report) {
         match number {
             6 => {
-                let sequence = value % u64::from(SEQUENCE_MODULUS);
-                let reached = match self.position {
-                    Some((revision, _)) => format!(", to {revision}"),
-                    None => ", from a revision that the frames given do not tell".to_owned(),
-                };
-                let says = format!("sequence {sequence} modulo 128, {} revisions on{reached}", value >> 7);
+                let sequence = value & ((1 << SEQUENCE_BITS) - 1);
+                let time_ms = (value >> SEQUENCE_BITS).saturating_mul(TIME_STEP_MS);
+                let says = format!("sequence {sequence} modulo 4, {time_ms} ms on{}", self.reached());
                 report.part("advance", weight, &says);
             }
             7 => report.part("cursor", weight, &format!("may resume from {}", Revision(value))),
+            13 => report.part("step", weight, &format!("{value} revisions on")),
             16 => {
                 let cause = Conflation::try_from(value as i32).map_or("unknown", |cause| cause.as_str_name());
                 report.part("conflated", weight, cause);
@@ -131,12 +167,47 @@ impl Reader {
         }
     }
 
+    /// Where a frame of the chain leads.
+    fn reached(&self) -> String {
+        match self.position {
+            Some((revision, _)) => format!(", to {revision}"),
+            None => ", from a revision that the frames given do not tell".to_owned(),
+        }
+    }
+
+    /// The head of a compact frame and its first delta.
+    fn lead(&mut self, content: &[u8], place: Place, report: &mut Report) {
+        let model = self.model.clone();
+        let lead = match LeadReader::new(content, &model) {
+            Ok(lead) => lead,
+            Err(error) => {
+                report.part("lead", place.weight, "a head that cannot be read");
+                return report.problem(place.at, &error.to_string());
+            }
+        };
+        let head = lead.head();
+        let time_ms = head.time_step.saturating_mul(TIME_STEP_MS);
+        let says = format!("sequence {} modulo 4, {time_ms} ms on{}", head.sequence, self.reached());
+        report.part("advance", 0, &says);
+        let number = lead.market().or_else(|| self.copies.only());
+        let Some(number) = number else {
+            report.part("lead", place.weight, "of the only market held");
+            return report.problem(place.at, "there is not one market held");
+        };
+        let revision = self.position.map_or(Revision(0), |(revision, _)| revision);
+        let change = match self.copies.get(number) {
+            Some(held) => lead.delta(held, revision, self.time),
+            None => Err(PieceError::UnknownMarket),
+        };
+        self.change("delta", Encoding::Compact, number, change, place, report);
+    }
+
     fn piece(
         &mut self,
         kind: PieceKind,
+        encoding: Encoding,
         content: &Bytes,
-        weight: usize,
-        at: usize,
+        place: Place,
         since: Revision,
         report: &mut Report,
     ) {
@@ -145,7 +216,8 @@ impl Reader {
             PieceKind::Delta => "delta",
             PieceKind::CatchUp => "catch-up",
         };
-        let number = match piece::market(content) {
+        let Place { weight, at } = place;
+        let number = match piece::market(kind, encoding, content) {
             Ok(number) => number,
             Err(error) => {
                 report.part(name, weight, "of a market that it does not name");
@@ -153,9 +225,27 @@ impl Reader {
             }
         };
         let definition = self.definitions.iter().find(|definition| definition.market == number.0);
-        let revision = self.position.map_or(Revision(0), |(revision, _)| revision);
+        let context = FrameContext {
+            revision: self.position.map_or(Revision(0), |(revision, _)| revision),
+            time: self.time,
+            since,
+            model: &self.model,
+        };
         let held = self.copies.get(number);
-        let change = match piece::decode(kind, content, definition, held, revision, self.time, since) {
+        let change = piece::decode(kind, encoding, content, definition, held, context);
+        self.change(name, encoding, number, change, place, report);
+    }
+
+    fn change(
+        &mut self,
+        name: &'static str,
+        encoding: Encoding,
+        number: MarketNumber,
+        change: Result<MarketDelta, PieceError>,
+        Place { weight, at }: Place,
+        report: &mut Report,
+    ) {
+        let change = match change {
             Ok(change) => change,
             Err(error) => {
                 report.part(name, weight, &format!("of market {number}"));
@@ -170,10 +260,11 @@ impl Reader {
         let told = self.copies.take(&change);
         let title = self.copies.get(number).map(market_title).unwrap_or_default();
         let says = format!(
-            "market {number} {title}{base} to {}, {} cells, published {}",
+            "market {number} {title}{base} to {}, {} cells, published {}{}",
             change.revision,
             change.cells.len(),
-            change.published_ms
+            change.published_ms,
+            if encoding == Encoding::Compact { ", compact" } else { "" }
         );
         report.part(name, weight, &says);
         match told {
@@ -187,11 +278,21 @@ impl Reader {
     }
 }
 
+/// Where a part of a frame begins, and how many bytes it takes.
+#[derive(Clone, Copy)]
+struct Place {
+    weight: usize,
+    at: usize,
+}
+
 #[cfg(test)]
 mod tests {
     use oddswire_delta::{MarketDelta, diff, snapshot};
     use oddswire_model::{CellKey, Field, Market, MarketId, View};
-    use oddswire_wire::{FrameBuilder, piece::PieceEncoder};
+    use oddswire_wire::{
+        FrameBuilder,
+        piece::{Encoding, PieceEncoder},
+    };
 
     use super::*;
 
@@ -205,7 +306,7 @@ mod tests {
         let (mut change, mut encoder) = (MarketDelta::default(), PieceEncoder::default());
         snapshot(&market, View::FULL, &mut change);
         let mut pieces = Vec::new();
-        encoder.encode(&change, None, market.price_ladder(), &mut pieces);
+        encoder.encode(&change, None, &market, Encoding::Plain, &mut pieces);
         let mut first = FrameBuilder::new();
         first.pieces(&pieces);
         first.position(proto::Position { revision: 4, sequence: 0, since: 0, time: 0 });
@@ -215,9 +316,9 @@ mod tests {
         market.touch(Revision(5), 2_000);
         diff(&before, &market, View::FULL, &mut change);
         pieces.clear();
-        encoder.encode(&change, Some((&before, View::FULL)), market.price_ladder(), &mut pieces);
+        encoder.encode(&change, Some((&before, View::FULL)), &market, Encoding::Plain, &mut pieces);
         let mut second = FrameBuilder::new();
-        second.advance(1, 1);
+        second.advance(1, 1, 0);
         second.pieces(&pieces);
         second.digest(proto::MarketDigest { market: 2, digest: market.digest(View::FULL).to_u64() });
         second.removed(vec![7, 8]);
@@ -231,7 +332,7 @@ mod tests {
         let said = text(&reader.read(&first));
         assert!(said.contains("market #2 1.9 to r4, 0 cells"), "{said}");
         let said = text(&reader.read(&second));
-        assert!(said.contains("sequence 1 modulo 128, 1 revisions on, to r5"), "{said}");
+        assert!(said.contains("sequence 1 modulo 4, 0 ms on, to r5"), "{said}");
         assert!(said.contains("in_play: false -> true"), "{said}");
         assert!(said.contains("it agrees"), "{said}");
         assert!(said.contains("markets #7, #8"), "{said}");

@@ -1,14 +1,15 @@
-//! Values at the edges of the plain encoding.
+//! Values at the edges of both encodings.
 
-use bytes::Bytes;
 use oddswire_delta::{MarketDelta, diff, snapshot};
 use oddswire_model::{
     CellKey, Field, Handicap, Market, MarketId, MarketNumber, Price, PriceLadder, Revision, SelectionId,
     SelectionKey, SelectionNumber, View, Volume,
 };
 use oddswire_wire::{
-    FrameBuilder, decode_frame,
-    piece::{self, PieceEncoder, PieceError, PieceKind},
+    FrameBuilder,
+    compact::Model,
+    decode_frame,
+    piece::{self, Encoding, FrameContext, PieceEncoder, PieceError},
     proto,
 };
 
@@ -28,6 +29,24 @@ fn frame(pieces: &[u8]) -> proto::ServerFrame {
     decode_frame(frame.finish()).unwrap()
 }
 
+const ENCODINGS: [Encoding; 2] = [Encoding::Plain, Encoding::Compact];
+
+/// A change that was encoded and decoded again.
+fn round_trip(
+    change: &MarketDelta,
+    held: Option<&Market>,
+    target: &Market,
+    encoding: Encoding,
+) -> Result<MarketDelta, PieceError> {
+    let mut bytes = Vec::new();
+    PieceEncoder::default().encode(change, held.map(|held| (held, View::FULL)), target, encoding, &mut bytes);
+    let frame = frame(&bytes);
+    let (kind, encoding, piece) = piece::pieces(&frame).next().unwrap();
+    let model = Model::shipped();
+    let context = FrameContext { revision: target.revision(), time: 0, since: Revision(0), model: &model };
+    piece::decode(kind, encoding, piece, frame.definitions.first(), held, context)
+}
+
 #[test]
 fn an_infinite_price_travels_on_every_ladder() {
     // 2^32 - 1 is 3 x 5 x 17 x 257 x 65537, so it is a multiple of these steps.
@@ -38,24 +57,17 @@ fn an_infinite_price_travels_on_every_ladder() {
         .chain([PriceLadder::Betfair]);
     for ladder in ladders {
         let mut held = market(ladder);
-        for value in [u64::from(Price::INFINITE.0), 25_500, u64::from(Price::INFINITE.0), 0] {
+        for (at, value) in
+            [u64::from(Price::INFINITE.0), 25_500, u64::from(Price::INFINITE.0), 0].into_iter().enumerate()
+        {
             let mut target = held.clone();
             target.set(CellKey::selection(RUNNER, Field::NearPrice), value, held.revision().next());
             let mut change = MarketDelta::default();
             diff(&held, &target, View::FULL, &mut change);
-            let mut bytes = Vec::new();
-            PieceEncoder::default().encode(&change, Some((&held, View::FULL)), ladder, &mut bytes);
-            let frame = frame(&bytes);
-            let read = piece::decode(
-                PieceKind::Delta,
-                &frame.deltas[0],
-                None,
-                Some(&held),
-                target.revision(),
-                0,
-                Revision(0),
-            );
-            assert_eq!(read.unwrap().cells, change.cells, "{value} on {ladder:?}");
+            for encoding in ENCODINGS {
+                let read = round_trip(&change, Some(&held), &target, encoding);
+                assert_eq!(read.unwrap().cells, change.cells, "{at}: {value} on {ladder:?}, {encoding:?}");
+            }
             held = target;
         }
     }
@@ -68,12 +80,9 @@ fn amounts_are_checked_at_the_limit_and_one_past_it() {
         market.set(CellKey::rung(RUNNER, Field::Back, Price(20_000)), amount, Revision(2));
         let mut change = MarketDelta::default();
         snapshot(&market, View::FULL, &mut change);
-        let mut bytes = Vec::new();
-        PieceEncoder::default().encode(&change, None, PriceLadder::Betfair, &mut bytes);
-        let frame = frame(&bytes);
-        let bytes: &Bytes = &frame.snapshots[0];
-        let definition = frame.definitions.first();
-        let read = piece::decode(PieceKind::Snapshot, bytes, definition, None, Revision(2), 0, Revision(0));
-        assert_eq!(read.map(|_| ()), expected);
+        for encoding in ENCODINGS {
+            let read = round_trip(&change, None, &market, encoding);
+            assert_eq!(read.map(|_| ()), expected, "{encoding:?}");
+        }
     }
 }

@@ -1,0 +1,228 @@
+//! The entropy coder: range asymmetric numeral systems (rANS) with 32-bit state, 12-bit probabilities and bytes.
+//!
+//! Source: J. Duda, "Asymmetric numeral systems", arXiv:1311.2540. A symbol whose share of 4,096 is `frequency`, starting
+//! at `start`, takes the state from `x` to `x / frequency * 4096 + start + x % frequency`. The writer goes through the
+//! symbols backwards, so that the reader meets them in order. It begins at state 0 and sends nothing but the state
+//! it ends in and the bytes that did not fit into it: a short piece costs its bits, rounded up to bytes, and no more.
+
+use super::{
+    layout::{SCALE_BITS, Table},
+    model::Model,
+};
+use crate::piece::PieceError;
+
+/// A reader fills its state up to this from the bytes that are left.
+const STATE_LOW: u32 = 1 << 23;
+/// Bits of a raw value that are coded in one step.
+const RAW_BITS: u32 = 12;
+/// Marks raw bits in a list of symbols; a start is below it.
+const RAW: u32 = 1 << 31;
+
+/// Where symbols go: into a coder, or into the counts that a model is trained from.
+pub(crate) trait Sink {
+    /// Puts a symbol of a table.
+    fn symbol<const N: usize>(&mut self, table: Table<N>, context: usize, symbol: usize);
+    /// Puts the low bits of a value as they are; at most 56 bits.
+    fn raw(&mut self, bits: u32, value: u64);
+
+    /// Puts a yes or no.
+    fn bit(&mut self, table: Table<2>, context: usize, yes: bool) {
+        self.symbol(table, context, usize::from(yes));
+    }
+}
+
+/// Symbols of a piece in the order in which a reader meets them: `start << 16 | frequency`, or for raw bits
+/// `RAW | value << 4 | bits`.
+#[derive(Debug, Default)]
+pub(crate) struct Symbols {
+    list: Vec<u32>,
+}
+
+impl Symbols {
+    pub(crate) fn bits(&self) -> f64 {
+        self.list
+            .iter()
+            .map(|s| if s & RAW != 0 { (s & 15) as f64 } else { 12.0 - ((s & 0xffff) as f64).log2() })
+            .sum()
+    }
+    pub(crate) fn clear(&mut self) {
+        self.list.clear();
+    }
+
+    /// Codes the symbols on top of a state. Bytes that do not fit into it are appended **in reverse**.
+    pub(crate) fn code(&self, mut state: u32, reversed: &mut Vec<u8>) -> u32 {
+        for &symbol in self.list.iter().rev() {
+            if symbol & RAW != 0 {
+                let bits = symbol & 15;
+                while state >= 1 << (31 - bits) {
+                    reversed.push(state as u8);
+                    state >>= 8;
+                }
+                state = state << bits | (symbol & !RAW) >> 4;
+                continue;
+            }
+            let (start, frequency) = (symbol >> 16, symbol & 0xffff);
+            // 2^19 times the frequency: above it the next state would leave 31 bits.
+            while state >= frequency << (31 - SCALE_BITS) {
+                reversed.push(state as u8);
+                state >>= 8;
+            }
+            let rounds = state / frequency;
+            state = (rounds << SCALE_BITS) + start + (state - rounds * frequency);
+        }
+        state
+    }
+}
+
+/// Writes symbols with a model's probabilities.
+pub(crate) struct Writer<'a> {
+    pub(crate) model: &'a Model,
+    pub(crate) symbols: &'a mut Symbols,
+}
+
+impl Sink for Writer<'_> {
+    #[inline]
+    fn symbol<const N: usize>(&mut self, table: Table<N>, context: usize, symbol: usize) {
+        let ends = self.model.ends(table, context);
+        let start = if symbol == 0 { 0 } else { u32::from(ends[symbol - 1]) };
+        let frequency = u32::from(ends[symbol]) - start;
+        self.symbols.list.push(start << 16 | frequency);
+    }
+
+    #[inline]
+    fn raw(&mut self, mut bits: u32, value: u64) {
+        while bits > 0 {
+            let some = bits.min(RAW_BITS);
+            bits -= some;
+            let part = (value >> bits) as u32 & ((1 << some) - 1);
+            self.symbols.list.push(RAW | part << 4 | some);
+        }
+    }
+}
+
+/// Appends a state as its bytes, the highest first; state 0 has none.
+pub(crate) fn write_state(state: u32, out: &mut Vec<u8>) {
+    let bytes = state.to_be_bytes();
+    out.extend_from_slice(&bytes[state.leading_zeros() as usize / 8..]);
+}
+
+/// Reads symbols. Reads of any bytes succeed; whether they made sense is known at the end.
+pub(crate) struct SymbolReader<'a> {
+    model: &'a Model,
+    state: u32,
+    bytes: &'a [u8],
+}
+
+impl<'a> SymbolReader<'a> {
+    pub(crate) fn new(model: &'a Model, bytes: &'a [u8]) -> Self {
+        let mut reader = Self { model, state: 0, bytes };
+        reader.fill();
+        reader
+    }
+
+    #[inline]
+    fn fill(&mut self) {
+        while self.state < STATE_LOW {
+            let Some((&byte, rest)) = self.bytes.split_first() else { return };
+            self.state = self.state << 8 | u32::from(byte);
+            self.bytes = rest;
+        }
+    }
+
+    #[inline]
+    fn take(&mut self, start: u32, frequency: u32) {
+        let slot = self.state & ((1 << SCALE_BITS) - 1);
+        self.state = frequency * (self.state >> SCALE_BITS) + slot - start;
+        self.fill();
+    }
+
+    #[inline]
+    pub(crate) fn symbol<const N: usize>(&mut self, table: Table<N>, context: usize) -> usize {
+        let ends = self.model.ends(table, context);
+        let slot = (self.state & ((1 << SCALE_BITS) - 1)) as u16;
+        // Every share is at least one, so the ends grow and their count is the symbol; no branch to mispredict.
+        let symbol = ends.iter().map(|&end| usize::from(end <= slot)).sum::<usize>().min(N - 1);
+        let start = if symbol == 0 { 0 } else { ends[symbol - 1] };
+        self.take(u32::from(start), u32::from(ends[symbol] - start));
+        symbol
+    }
+
+    #[inline]
+    pub(crate) fn bit(&mut self, table: Table<2>, context: usize) -> bool {
+        self.symbol(table, context) == 1
+    }
+
+    #[inline]
+    pub(crate) fn raw(&mut self, mut bits: u32) -> u64 {
+        let mut value = 0;
+        while bits > 0 {
+            let some = bits.min(RAW_BITS);
+            bits -= some;
+            value = value << some | u64::from(self.state & ((1 << some) - 1));
+            self.state >>= some;
+            self.fill();
+        }
+        value
+    }
+
+    /// Bytes not read yet.
+    pub(crate) fn remaining(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Checks that everything was read: the writer began at state 0, so a reader ends there.
+    pub(crate) fn finish(self) -> Result<(), PieceError> {
+        if self.state == 0 && self.bytes.is_empty() { Ok(()) } else { Err(PieceError::Coder) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::compact::layout::{GAP, TOUCHED};
+
+    proptest! {
+        #[test]
+        fn what_was_written_is_read(
+            symbols in proptest::collection::vec((0usize..3, 0usize..16, 1u32..=56, any::<u64>()), 0..200),
+        ) {
+            let model = Model::shipped();
+            let mut list = Symbols::default();
+            let mut writer = Writer { model: &model, symbols: &mut list };
+            for &(kind, symbol, bits, value) in &symbols {
+                match kind {
+                    0 => writer.symbol(GAP, 3, symbol),
+                    1 => writer.bit(TOUCHED, 5, symbol % 2 == 1),
+                    _ => writer.raw(bits, value & ((1 << bits) - 1)),
+                }
+            }
+            let mut reversed = Vec::new();
+            let state = list.code(0, &mut reversed);
+            let mut bytes = Vec::new();
+            write_state(state, &mut bytes);
+            bytes.extend(reversed.iter().rev());
+            let mut reader = SymbolReader::new(&model, &bytes);
+            for &(kind, symbol, bits, value) in &symbols {
+                match kind {
+                    0 => prop_assert_eq!(reader.symbol(GAP, 3), symbol),
+                    1 => prop_assert_eq!(reader.bit(TOUCHED, 5), symbol % 2 == 1),
+                    _ => prop_assert_eq!(reader.raw(bits), value & ((1 << bits) - 1)),
+                }
+            }
+            prop_assert!(reader.finish().is_ok());
+        }
+    }
+
+    #[test]
+    fn a_state_takes_as_many_bytes_as_it_has() {
+        for (state, expected) in
+            [(0, &[][..]), (1, &[1]), (256, &[1, 0]), (u32::MAX >> 1, &[127, 255, 255, 255])]
+        {
+            let mut out = Vec::new();
+            write_state(state, &mut out);
+            assert_eq!(out, expected);
+        }
+    }
+}

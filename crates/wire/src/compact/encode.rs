@@ -1,0 +1,722 @@
+//! Writing the cells of a change as symbols. [`super::decode`] reads what this writes, step by step.
+
+use oddswire_delta::MarketDelta;
+use oddswire_model::{CellChange, Field, FieldKind, Price, PriceLadder, SelectionNumber};
+
+use super::{
+    coder::Sink,
+    context::{self, BOOKS, Book, COMMON, HOLE_MAX, OF_MARKET, OTHERS, Seen, bits, index_of},
+    layout::*,
+    number::{self, Rest, Shape},
+};
+use crate::reference::Reference;
+
+/// The change says something that the compact encoding has no symbols for; it travels in the plain one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unfit;
+
+/// What a change is measured against.
+#[derive(Clone, Copy)]
+pub(crate) struct Against<'a> {
+    pub(crate) reference: Reference<'a>,
+    /// The market's price ladder after the change.
+    pub(crate) prices: PriceLadder,
+    /// How many selections the market has after the change.
+    pub(crate) selections: usize,
+    /// Whether ladders may be emptied first and rungs named that are gone: catch-ups.
+    pub(crate) is_catch_up: bool,
+}
+
+/// Writes the cells of a change, which must be in canonical order.
+pub(crate) fn encode<S: Sink>(change: &MarketDelta, against: Against<'_>, sink: &mut S) -> Result<(), Unfit> {
+    Encoder { against, sink, seen: Seen::default(), hidden: None, before: (0, 0), waiting: None }
+        .market(change)
+}
+
+struct Encoder<'a, S> {
+    against: Against<'a>,
+    sink: &'a mut S,
+    seen: Seen,
+    /// Whether amounts are hidden, once it was said.
+    hidden: Option<bool>,
+    /// Length of the last new rung's amount, and how it was told.
+    before: (usize, usize),
+    /// The low bits of the last offer's amount. They are written as late as possible: the first thing that goes into
+    /// an empty coder is nearly free if it is raw bits, and costs up to a byte and a half if it is a symbol.
+    waiting: Option<Rest>,
+}
+
+impl<S: Sink> Encoder<'_, S> {
+    fn market(&mut self, change: &MarketDelta) -> Result<(), Unfit> {
+        let cells = &change.cells[..];
+        let of_market = cells.iter().take_while(|cell| cell.key.field.kind() == FieldKind::Market).count();
+        let (of_market, mut cells) = cells.split_at(of_market);
+        let find = |field| of_market.iter().find(|cell| cell.key.field == field).map(|cell| cell.value);
+        let any = OF_MARKET.into_iter().any(|field| find(field).is_some());
+        self.sink.bit(MARKET_FIELDS, 0, any);
+        if any {
+            for (at, field) in OF_MARKET.into_iter().enumerate() {
+                let value = find(field);
+                self.sink.bit(MARKET_FIELD, at, value.is_some());
+                if let Some(value) = value {
+                    number::write(self.sink, LOOSE, 1, Shape::Usual, value);
+                }
+            }
+        }
+        let traded = self.selections(&mut cells, &change.cleared)?;
+        self.market_volume(find(Field::MarketTradedVolume), traded);
+        self.settle();
+        Ok(())
+    }
+
+    fn settle(&mut self) {
+        if let Some(rest) = self.waiting.take() {
+            rest.write(self.sink);
+        }
+    }
+
+    /// How much the selections' traded volumes grow together.
+    fn selections(
+        &mut self,
+        cells: &mut &[CellChange],
+        mut cleared: &[(SelectionNumber, Field)],
+    ) -> Result<i64, Unfit> {
+        let Against { reference, prices, selections, .. } = self.against;
+        let mut left = touched(cells, cleared);
+        let size = if reference.is_nothing() { 7 } else { bits(selections as u64).min(6) };
+        self.sink.symbol(SELECTIONS, size, left.min(15));
+        if left >= 15 {
+            number::write(self.sink, LOOSE, 0, Shape::Usual, left as u64 - 15);
+        }
+        let (mut class, mut traded) = (if left == 1 { 7 } else { 0 }, 0i64);
+        for at in 0..selections {
+            if left == 0 {
+                break;
+            }
+            let number = SelectionNumber(at as u16);
+            let own = cells.iter().take_while(|cell| cell.key.selection == number).count();
+            let clears = cleared.iter().take_while(|(owner, _)| *owner == number).count();
+            let is_touched = own + clears > 0;
+            if selections - at > left {
+                let context = context::touched(reference, number, prices, left, selections - at);
+                self.sink.bit(TOUCHED, context, is_touched);
+            }
+            if is_touched {
+                left -= 1;
+                let runs = Runs::of(&cells[..own]);
+                let grows = self.selection(number, &runs, &cleared[..clears], &mut class)?;
+                traded = traded.wrapping_add(grows);
+                *cells = &cells[own..];
+                cleared = &cleared[clears..];
+            }
+        }
+        if left > 0 { Err(Unfit) } else { Ok(traded) }
+    }
+
+    fn market_volume(&mut self, value: Option<u64>, traded: i64) {
+        let reference = self.against.reference;
+        let held = reference.market_value(Field::MarketTradedVolume);
+        let context = usize::from(traded != 0) + 2 * usize::from(held > 0);
+        let Some(value) = value else {
+            return self.sink.symbol(MARKET_VOLUME, context, 0);
+        };
+        let follows = held.checked_add_signed(traded);
+        if follows == Some(value) {
+            self.sink.symbol(MARKET_VOLUME, context, 1);
+        } else if volumes(reference).checked_add_signed(traded) == Some(value) {
+            self.sink.symbol(MARKET_VOLUME, context, 2);
+        } else {
+            self.sink.symbol(MARKET_VOLUME, context, 3);
+            self.difference(4, ODD, 0, value, held);
+        }
+    }
+
+    /// One selection; says how much its traded volume grows.
+    fn selection(
+        &mut self,
+        number: SelectionNumber,
+        runs: &Runs<'_>,
+        cleared: &[(SelectionNumber, Field)],
+        class: &mut usize,
+    ) -> Result<i64, Unfit> {
+        let Against { reference, prices, is_catch_up, .. } = self.against;
+        let fields = COMMON
+            .into_iter()
+            .enumerate()
+            .fold(0, |fields, (bit, field)| fields | usize::from(runs.has(field)) << bit);
+        let kind = if reference.is_nothing() { 4 } else { context::held_kind(reference, number) };
+        self.sink.symbol(FIELDS, kind * 8 + *class, fields);
+        *class = context::fields_class(fields);
+        self.others(number, runs, fields, kind);
+        if is_catch_up {
+            self.sink.bit(CLEARED, 0, !cleared.is_empty());
+            if !cleared.is_empty() {
+                let mask = cleared.iter().fold(0, |mask, (_, field)| mask | 1 << field.slot());
+                self.sink.raw(Field::LADDERS.len() as u32, mask);
+            }
+        }
+
+        let mut traded = Traded::default();
+        if runs.has(Field::Traded) {
+            self.traded(number, runs.cells(Field::Traded), fields, &mut traded)?;
+        }
+        if let Some(value) = runs.value(Field::LastTraded) {
+            self.last_traded(number, value, runs.cells(Field::Traded));
+        }
+        let mut grows = 0;
+        if let Some(value) = runs.value(Field::TradedVolume) {
+            let held = reference.value(number, Field::TradedVolume);
+            grows = value.wrapping_sub(held) as i64;
+            self.volume(number, value, held, runs.cells(Field::Traded), &traded);
+        }
+        for field in BOOKS {
+            if runs.has(field) {
+                let book = Book::new(reference, number, field, prices, fields);
+                self.book(number, book, runs.cells(field), &traded)?;
+            }
+        }
+        if let Some(value) = runs.value(Field::Price) {
+            self.price(value, reference.value(number, Field::Price));
+        }
+        for field in [Field::NearPrice, Field::FarPrice] {
+            if let Some(value) = runs.value(field) {
+                self.near(value, reference.value(number, field));
+            }
+        }
+        for field in [Field::SelectionStatus, Field::ReductionFactor, Field::StartingPrice] {
+            if let Some(value) = runs.value(field) {
+                number::write(self.sink, LOOSE, loose(field), Shape::Usual, value);
+            }
+        }
+        Ok(grows)
+    }
+
+    fn others(&mut self, number: SelectionNumber, runs: &Runs<'_>, fields: usize, kind: usize) {
+        let reference = self.against.reference;
+        let any = OTHERS.into_iter().any(|field| runs.has(field));
+        let context = other(reference, number, fields, kind);
+        self.sink.bit(OTHER, context, any);
+        if any {
+            let mut before = false;
+            for (at, field) in OTHERS.into_iter().enumerate() {
+                let context = other_field(reference, at, before, fields);
+                before = runs.has(field);
+                self.sink.bit(OTHER_FIELD, context, before);
+            }
+        }
+    }
+
+    fn traded(
+        &mut self,
+        number: SelectionNumber,
+        cells: &[CellChange],
+        fields: usize,
+        traded: &mut Traded,
+    ) -> Result<(), Unfit> {
+        let Against { reference, prices, .. } = self.against;
+        let (context, from) = context::traded(reference, number, prices);
+        let is_anew = reference.is_nothing();
+        let (mut before, mut fell) = (None, 2);
+        for (at, cell) in cells.iter().enumerate() {
+            let index = index_of(prices, u64::from(cell.key.price.0)).ok_or(Unfit)?;
+            match before {
+                None => self.traded_at(context, index - from),
+                Some(before) => {
+                    self.sink.bit(TRADED_MORE, if is_anew { 0 } else { at.min(7) }, true);
+                    let context = if is_anew { 0 } else { at.min(3) };
+                    number::write(self.sink, TRADED_GAP, context, Shape::Usual, (index - before - 1) as u64);
+                }
+            }
+            before = Some(index);
+            let held = reference.volume(number, Field::Traded, cell.key.price);
+            traded.grows = traded.grows.wrapping_add(cell.value.wrapping_sub(held) as i64);
+            let context = fell * 8 + (fields & 7);
+            fell = usize::from(cell.value < held);
+            self.sink.bit(TRADED_LESS, context, cell.value < held);
+            if cell.value < held {
+                number::write(self.sink, TRADED_FALL, 0, Shape::Usual, held - cell.value);
+                continue;
+            }
+            if let Some(half) = self.traded_amount(number, cell.key.price, cell.value - held, fields) {
+                traded.note(cell.key.price, half);
+            }
+        }
+        self.sink.bit(TRADED_MORE, if is_anew { 0 } else { cells.len().min(7) }, false);
+        Ok(())
+    }
+
+    fn traded_at(&mut self, context: usize, step: i64) {
+        if (-7..=7).contains(&step) {
+            return self.sink.symbol(TRADED_AT, context, (step + 7) as usize);
+        }
+        self.sink.symbol(TRADED_AT, context, 15);
+        self.sink.bit(DOWN, 5, step < 0);
+        number::write(self.sink, TRADED_FAR, 0, Shape::Usual, step.unsigned_abs() - 8);
+    }
+
+    /// An amount traded at a price; half of it, if it is even.
+    fn traded_amount(
+        &mut self,
+        number: SelectionNumber,
+        price: Price,
+        amount: u64,
+        fields: usize,
+    ) -> Option<u64> {
+        self.settle();
+        let reference = self.against.reference;
+        let is_anew = usize::from(reference.is_nothing());
+        let half = amount.is_multiple_of(2).then_some(amount / 2);
+        let back = reference.volume(number, Field::Back, price);
+        let lay = reference.volume(number, Field::Lay, price);
+        let offer = if back > 0 { back } else { lay };
+        if offer > 0 {
+            let is_lay = half != Some(offer) && back > 0 && lay > 0 && half == Some(lay);
+            let is_offer = half == Some(offer) || is_lay;
+            self.sink.bit(TRADED_OFFER, fields & 7, is_offer);
+            if is_offer {
+                if back > 0 && lay > 0 {
+                    self.sink.bit(TRADED_LAY, 0, is_lay);
+                }
+                return half;
+            }
+        }
+        self.sink.bit(TRADED_EVEN, is_anew, half.is_some());
+        let value = half.unwrap_or(amount);
+        let again = self.seen.position(value);
+        if !self.seen.is_empty() {
+            self.sink.bit(TRADED_AGAIN, self.seen.len().min(4) - 1, again.is_some());
+        }
+        match again {
+            Some(at) => self.again(at),
+            None => {
+                let is_round = value.is_multiple_of(100);
+                self.sink.bit(TRADED_ROUND, is_anew, is_round);
+                if is_round {
+                    number::write(self.sink, TRADED_UNITS, 0, Shape::Usual, value / 100);
+                } else {
+                    let context = if is_anew == 1 { 5 } else { (bits(offer) / 4).min(4) };
+                    number::write(self.sink, TRADED_CENTS, context, Shape::Flat, value);
+                }
+            }
+        }
+        self.seen.note(value);
+        half
+    }
+
+    fn again(&mut self, at: usize) {
+        if self.seen.len() > 1 {
+            self.sink.symbol(AGAIN, self.seen.context(), at);
+        }
+    }
+
+    fn last_traded(&mut self, number: SelectionNumber, value: u64, traded: &[CellChange]) {
+        let Against { reference, prices, .. } = self.against;
+        let context = usize::from(!traded.is_empty());
+        let listed = traded.iter().position(|cell| u64::from(cell.key.price.0) == value);
+        match (listed.filter(|&at| at < 16), index_of(prices, value)) {
+            (Some(at), _) => {
+                self.sink.symbol(LAST, context, 0);
+                if traded.len() > 1 {
+                    self.sink.symbol(LAST_AT, traded.len().min(8) - 1, at);
+                }
+            }
+            (None, Some(index)) => {
+                self.sink.symbol(LAST, context, 1);
+                let held = index_of(prices, reference.value(number, Field::LastTraded)).unwrap_or(0);
+                self.steps(0, index - held);
+            }
+            (None, None) => {
+                self.sink.symbol(LAST, context, 2);
+                number::write(self.sink, LOOSE, 0, Shape::Usual, value);
+            }
+        }
+    }
+
+    fn steps(&mut self, what: usize, steps: i64) {
+        self.sink.bit(DOWN, what, steps < 0);
+        number::write(self.sink, STEPS, what, Shape::Usual, steps.unsigned_abs());
+    }
+
+    fn difference<const N: usize>(
+        &mut self,
+        what: usize,
+        table: Table<N>,
+        context: usize,
+        value: u64,
+        held: u64,
+    ) {
+        self.sink.bit(DOWN, what, value < held);
+        number::write(self.sink, table, context, Shape::Usual, value.abs_diff(held));
+    }
+
+    fn volume(
+        &mut self,
+        number: SelectionNumber,
+        value: u64,
+        held: u64,
+        cells: &[CellChange],
+        traded: &Traded,
+    ) {
+        let reference = self.against.reference;
+        let context = usize::from(!cells.is_empty());
+        if held.checked_add_signed(traded.grows) == Some(value) {
+            self.sink.symbol(VOLUME, context, 0);
+        } else if together(cells) == value {
+            self.sink.symbol(VOLUME, context, 1);
+        } else if traded_together(reference, number).checked_add_signed(traded.grows) == Some(value) {
+            self.sink.symbol(VOLUME, context, 2);
+        } else {
+            self.sink.symbol(VOLUME, context, 3);
+            self.difference(3, ODD, 0, value, held);
+        }
+    }
+
+    fn price(&mut self, value: u64, held: u64) {
+        let prices = self.against.prices;
+        let context = usize::from(held != 0);
+        match index_of(prices, value) {
+            Some(index) => {
+                self.sink.symbol(PRICE, context, 0);
+                self.steps(1, index - index_of(prices, held).unwrap_or(0));
+            }
+            None if value == 0 => self.sink.symbol(PRICE, context, 1),
+            None => {
+                self.sink.symbol(PRICE, context, 2);
+                number::write(self.sink, LOOSE, 0, Shape::Usual, value);
+            }
+        }
+    }
+
+    fn near(&mut self, value: u64, held: u64) {
+        let context = near_context(held);
+        if value == 0 {
+            self.sink.symbol(NEAR, context, 0);
+        } else if value == u64::from(Price::INFINITE.0) {
+            self.sink.symbol(NEAR, context, 1);
+        } else if value.is_multiple_of(100) {
+            self.sink.symbol(NEAR, context, 2);
+            self.difference(2, NEAR_BY, usize::from(context == 1), value / 100, near_from(held));
+        } else {
+            self.sink.symbol(NEAR, context, 3);
+            number::write(self.sink, LOOSE, 0, Shape::Usual, value);
+        }
+    }
+
+    fn book(
+        &mut self,
+        number: SelectionNumber,
+        book: Book,
+        cells: &[CellChange],
+        traded: &Traded,
+    ) -> Result<(), Unfit> {
+        let Against { reference, prices, .. } = self.against;
+        let count = cells.len();
+        self.sink.symbol(COUNT, book.count(), count.min(15));
+        if count >= 15 {
+            number::write(self.sink, LOOSE, 0, Shape::Usual, count as u64 - 15);
+        }
+        let outward =
+            |price: Price| index_of(prices, u64::from(price.0)).map(|index| index * book.sign).ok_or(Unfit);
+        let stands_before = |a: Price, b: Price| if book.field.is_highest_first() { a > b } else { a < b };
+        let mut standing = reference.rungs(number, book.field).peekable();
+        // The next standing rung's place in the ladder, the one passed last, and the place coded last.
+        let (mut rung, mut passed, mut last, mut step) = (0, None, None, 0);
+        for (at, cell) in cells.iter().enumerate() {
+            let place = outward(cell.key.price)?;
+            let mut gap = 0;
+            let context = book.gap(at == 0, rung, count);
+            let is_past_end = standing.peek().is_none();
+            while let Some(&(price, _)) = standing.peek()
+                && stands_before(price, cell.key.price)
+            {
+                passed = Some(price);
+                gap += 1;
+                standing.next();
+            }
+            if !is_past_end {
+                self.sink.symbol(GAP, context, gap.min(15));
+                if gap >= 15 {
+                    number::write(self.sink, GAP_FAR, 0, Shape::Usual, gap as u64 - 15);
+                }
+            }
+            rung += gap;
+            let behind = passed.map(outward).transpose()?.max(last);
+            let mut held = 0;
+            let mut stands = false;
+            if let Some(&(price, volume)) = standing.peek() {
+                let next = outward(price)?;
+                stands = price == cell.key.price;
+                let hole = behind.map_or(i64::MAX, |behind| next - behind - 1);
+                if hole > 0 {
+                    self.sink.bit(ENTERS, book.enters(at == 0, rung, hole), !stands);
+                }
+                if stands {
+                    held = volume;
+                } else {
+                    self.enters(book, behind, next, place);
+                }
+            } else if let Some(behind) = behind {
+                let context = book.behind(step);
+                step = place - behind;
+                number::write(self.sink, BEHIND, context, Shape::Usual, step as u64 - 1);
+            } else {
+                self.sink.bit(DOWN, 6, place < book.from);
+                number::write(self.sink, FIRST, book.side, Shape::Usual, place.abs_diff(book.from));
+            }
+            last = Some(place);
+            self.amount(number, book, rung, count, held, cell, traded)?;
+            if stands {
+                passed = Some(cell.key.price);
+                standing.next();
+                rung += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a new rung stands before the next one.
+    fn enters(&mut self, book: Book, behind: Option<i64>, next: i64, place: i64) {
+        let Some(behind) = behind else {
+            return number::write(
+                self.sink,
+                BEATS,
+                book.beats(next),
+                Shape::Usual,
+                (next - place - 1) as u64,
+            );
+        };
+        let hole = next - behind - 1;
+        let at = (place - behind - 1) as u64;
+        if (2..=HOLE_MAX).contains(&hole) {
+            self.sink.symbol(ENTERS_AT, context::hole(hole), at as usize);
+        } else if hole > HOLE_MAX {
+            number::write(self.sink, ENTERS_FAR, book.side.min(1), Shape::Usual, at);
+        }
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "all of it is the place of one amount")]
+    fn amount(
+        &mut self,
+        number: SelectionNumber,
+        book: Book,
+        rung: usize,
+        count: usize,
+        held: u64,
+        cell: &CellChange,
+        traded: &Traded,
+    ) -> Result<(), Unfit> {
+        self.settle();
+        let value = cell.value;
+        if held == 0 {
+            return self.new_amount(number, book, rung, count, value);
+        }
+        let half = if book.side == 0 { traded.half(cell.key.price) } else { None };
+        let context = context::changes(book.side, rung, count, held, half, &self.seen);
+        if value == 0 {
+            self.sink.symbol(CHANGES, context, 0);
+            self.seen.note(held);
+            return Ok(());
+        }
+        let (by, falls) = (value.abs_diff(held), value < held);
+        if falls && half == Some(by) {
+            self.sink.symbol(CHANGES, context, 1);
+            return Ok(());
+        }
+        let again = self.seen.position(by);
+        self.sink.symbol(CHANGES, context, if falls { 2 } else { 5 } + how(again, by));
+        self.by(again, by, book.side, held, falls);
+        Ok(())
+    }
+
+    fn new_amount(
+        &mut self,
+        number: SelectionNumber,
+        book: Book,
+        rung: usize,
+        count: usize,
+        value: u64,
+    ) -> Result<(), Unfit> {
+        let Against { reference, is_catch_up, .. } = self.against;
+        if is_catch_up {
+            self.sink.bit(GONE, 0, value == 0);
+        }
+        if value == 0 {
+            return if is_catch_up { Ok(()) } else { Err(Unfit) };
+        }
+        let hidden = self.hidden.unwrap_or(value == 1);
+        if self.hidden.is_none() {
+            self.sink.bit(HIDDEN, hidden_context(reference, number, book.field), hidden);
+            self.hidden = Some(hidden);
+        }
+        if hidden {
+            return if value == 1 { Ok(()) } else { Err(Unfit) };
+        }
+        let again = self.seen.position(value);
+        let how = how(again, value);
+        self.sink.symbol(NEW, context::new(book.side, rung, count, &self.seen, self.before.1), how);
+        self.by(again, value, book.side, 0, false);
+        self.before = (bits(value), how);
+        Ok(())
+    }
+
+    fn by(&mut self, again: Option<usize>, by: u64, side: usize, held: u64, falls: bool) {
+        match again {
+            Some(at) => self.again(at),
+            None if by.is_multiple_of(100) => {
+                let context = context::units(side, held, self.before.0);
+                number::write(self.sink, UNITS, context, Shape::Usual, by / 100);
+            }
+            None => {
+                let context = context::cents(side, held, falls, self.before.0);
+                self.waiting = Some(number::write_length(self.sink, CENTS, context, by));
+            }
+        }
+        self.seen.note(by);
+    }
+}
+
+/// How an amount is told: 0 seen before, 1 whole units, 2 cents.
+fn how(again: Option<usize>, amount: u64) -> usize {
+    match again {
+        Some(_) => 0,
+        None if amount.is_multiple_of(100) => 1,
+        None => 2,
+    }
+}
+
+/// Context of [`HIDDEN`].
+pub(crate) fn hidden_context(reference: Reference<'_>, number: SelectionNumber, field: Field) -> usize {
+    match reference.rungs(number, field).next() {
+        None => 2,
+        Some((_, volume)) => usize::from(volume == 1),
+    }
+}
+
+/// Context of [`OTHER`].
+pub(crate) fn other(reference: Reference<'_>, number: SelectionNumber, fields: usize, kind: usize) -> usize {
+    if reference.is_nothing() {
+        return 32;
+    }
+    kind * 2
+        + usize::from(fields == 0)
+        + 8 * usize::from(!reference.is_without(number, Field::DisplayBack))
+        + 16 * usize::from(reference.value(number, Field::NearPrice) > 0)
+}
+
+/// Context of [`OTHER_FIELD`].
+pub(crate) fn other_field(reference: Reference<'_>, at: usize, before: bool, fields: usize) -> usize {
+    let anew = usize::from(reference.is_nothing());
+    ((anew * OTHERS.len() + at) * 2 + usize::from(fields != 0)) * 2 + usize::from(before)
+}
+
+/// Context of [`LOOSE`] for a selection's field.
+pub(crate) fn loose(field: Field) -> usize {
+    if field == Field::SelectionStatus { 2 } else { 3 }
+}
+
+/// Context of [`NEAR`].
+pub(crate) fn near_context(held: u64) -> usize {
+    match held {
+        0 => 0,
+        held if held != u64::from(Price::INFINITE.0) => 1,
+        _ => 2,
+    }
+}
+
+/// What a projected starting price is counted from, in hundredths.
+pub(crate) fn near_from(held: u64) -> u64 {
+    if near_context(held) == 1 { held / 100 } else { 100 }
+}
+
+/// The selections' traded volumes together.
+pub(crate) fn volumes(reference: Reference<'_>) -> u64 {
+    (0..reference.selections())
+        .map(|at| reference.value(SelectionNumber(at as u16), Field::TradedVolume))
+        .fold(0, u64::saturating_add)
+}
+
+/// A selection's traded amounts together.
+pub(crate) fn traded_together(reference: Reference<'_>, number: SelectionNumber) -> u64 {
+    reference.rungs(number, Field::Traded).map(|(_, volume)| volume).fold(0, u64::saturating_add)
+}
+
+/// The changed traded amounts together.
+pub(crate) fn together(cells: &[CellChange]) -> u64 {
+    cells.iter().fold(0, |sum, cell| sum.wrapping_add(cell.value))
+}
+
+/// What was traded in a selection.
+#[derive(Default)]
+pub(crate) struct Traded {
+    /// How much all of it grows.
+    pub(crate) grows: i64,
+    /// Half of what was traded per price: the stake that left the book there.
+    halves: [(Price, u64); HALVES_MAX],
+    count: usize,
+}
+
+/// So many halves are kept, the first ones.
+const HALVES_MAX: usize = 8;
+
+impl Traded {
+    pub(crate) fn note(&mut self, price: Price, half: u64) {
+        if let Some(free) = self.halves.get_mut(self.count) {
+            *free = (price, half);
+            self.count += 1;
+        }
+    }
+
+    pub(crate) fn half(&self, price: Price) -> Option<u64> {
+        self.halves[..self.count].iter().find(|(at, _)| *at == price).map(|&(_, half)| half)
+    }
+}
+
+/// How many selections change.
+fn touched(cells: &[CellChange], cleared: &[(SelectionNumber, Field)]) -> usize {
+    let (mut cells, mut cleared, mut count) = (cells.iter().peekable(), cleared.iter().peekable(), 0);
+    loop {
+        let number = match (cells.peek(), cleared.peek()) {
+            (None, None) => return count,
+            (Some(cell), None) => cell.key.selection,
+            (None, Some((number, _))) => *number,
+            (Some(cell), Some((number, _))) => cell.key.selection.min(*number),
+        };
+        while cells.next_if(|cell| cell.key.selection == number).is_some() {}
+        while cleared.next_if(|(owner, _)| *owner == number).is_some() {}
+        count += 1;
+    }
+}
+
+/// The cells of one selection by field.
+struct Runs<'a> {
+    cells: &'a [CellChange],
+    /// Where each field's cells begin and end, by its code less 16.
+    ranges: [(u32, u32); 23],
+}
+
+impl<'a> Runs<'a> {
+    fn of(cells: &'a [CellChange]) -> Self {
+        let mut ranges = [(0, 0); 23];
+        for (at, cell) in cells.iter().enumerate() {
+            let range = &mut ranges[cell.key.field as usize - 16];
+            if range.1 == 0 {
+                range.0 = at as u32;
+            }
+            range.1 = at as u32 + 1;
+        }
+        Self { cells, ranges }
+    }
+
+    fn has(&self, field: Field) -> bool {
+        self.ranges[field as usize - 16].1 > 0
+    }
+
+    fn cells(&self, field: Field) -> &'a [CellChange] {
+        let (start, end) = self.ranges[field as usize - 16];
+        &self.cells[start as usize..end as usize]
+    }
+
+    fn value(&self, field: Field) -> Option<u64> {
+        self.cells(field).first().map(|cell| cell.value)
+    }
+}

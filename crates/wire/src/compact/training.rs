@@ -1,0 +1,70 @@
+//! Counting what a model is trained from.
+
+use oddswire_delta::{Base, MarketDelta};
+use oddswire_model::{Market, View};
+
+use super::{
+    Against,
+    coder::Sink,
+    encode,
+    layout::{LOOSE, ONE_STEP, SOLE, TIME, Table},
+    lead::write_age,
+    model::Counts,
+    number::{self, Shape},
+};
+use crate::reference::Reference;
+
+struct Counter<'a> {
+    counts: &'a mut Counts,
+    /// Where the share of the last symbol stands.
+    last: usize,
+}
+
+impl Sink for Counter<'_> {
+    fn symbol<const N: usize>(&mut self, table: Table<N>, context: usize, symbol: usize) {
+        assert!(context < table.contexts && symbol < N, "symbol {symbol} of {N}, context {context}");
+        self.last = table.at + context * N + symbol;
+        self.counts.note(self.last);
+    }
+
+    fn raw(&mut self, bits: u32, _: u64) {
+        self.counts.note_raw(self.last, bits);
+    }
+}
+
+/// Counts the symbols that a change is coded in, and for a delta those of the head of a frame that holds nothing else.
+///
+/// `baseline` is the market at the change's base and the view it was made for, or nothing; `time_step` how far the
+/// producers' clock has gone since the change before. Says whether the change fits the compact encoding at all.
+pub fn count(
+    change: &MarketDelta,
+    baseline: Option<(&Market, View)>,
+    target: &Market,
+    time_step: u64,
+    is_sole: bool,
+    counts: &mut Counts,
+) -> bool {
+    let before = counts.clone();
+    let sink = &mut Counter { counts, last: 0 };
+    let is_delta = matches!(change.base, Base::At(_));
+    if is_delta {
+        sink.bit(ONE_STEP, 0, true);
+        number::write(sink, TIME, 0, Shape::Time, time_step);
+        sink.bit(SOLE, 0, is_sole);
+        if !is_sole {
+            number::write(sink, LOOSE, 0, Shape::Usual, u64::from(change.market.0));
+        }
+        write_age(sink, 0);
+    }
+    let against = Against {
+        reference: baseline.map_or(Reference::NOTHING, |(market, view)| Reference::of(market, view)),
+        prices: target.price_ladder(),
+        selections: target.selections().len(),
+        is_catch_up: matches!(change.base, Base::Since(_)),
+    };
+    let fits = encode(change, against, sink).is_ok();
+    if !fits {
+        *counts = before;
+    }
+    fits
+}
