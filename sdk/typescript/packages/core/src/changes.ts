@@ -1,0 +1,64 @@
+import { Field, MARKET } from './field.js';
+import type { Mirror } from './mirror.js';
+
+/** Numbers per entry: selection (or MARKET), field code, price (0 if it is no rung), old value, new value. */
+const STRIDE = 5;
+
+/**
+ * What a frame has changed, cell by cell, in flat memory that is used again. It takes back the changes of a piece that
+ * turns out not to be readable, and shows a user interface what moved.
+ */
+export class Changes {
+  entries = new Float64Array(256 * STRIDE);
+  length = 0;
+  /** How many of them emptied a ladder and were not named one by one. */
+  cleared = 0;
+
+  /** Forgets everything. */
+  reset(): void {
+    this.length = 0;
+    this.cleared = 0;
+  }
+
+  push(selection: number, field: number, price: number, old: number, value: number): void {
+    const at = this.length * STRIDE;
+    let { entries } = this;
+    if (at === entries.length) {
+      entries = new Float64Array(2 * at);
+      entries.set(this.entries);
+      this.entries = entries;
+    }
+    entries[at] = selection;
+    entries[at + 1] = field;
+    entries[at + 2] = price;
+    entries[at + 3] = old;
+    entries[at + 4] = value;
+    this.length++;
+  }
+
+  /** The first value that an entry from `from` on says a rung had before, or `otherwise` if none is about it. */
+  before(from: number, selection: number, field: number, price: number, otherwise: number): number {
+    for (let at = from * STRIDE; at < this.length * STRIDE; at += STRIDE) {
+      const [s, f, p, old] = this.entries.subarray(at, at + 4);
+      if (s === selection && f === field && p === price) return old!;
+    }
+    return otherwise;
+  }
+
+  /** Takes the entries from `from` on back, the last one first. */
+  undo(mirror: Mirror, from: number): void {
+    while (this.length > from) {
+      const at = --this.length * STRIDE;
+      const [selection, field, price, old, value] = this.entries.subarray(at, at + STRIDE) as unknown as [number, Field, number, number, number];
+      if (selection === MARKET) {
+        mirror.cells[field] = old;
+      } else if (field < Field.Back) {
+        mirror.runners[selection]!.cells[field - Field.SelectionStatus] = old;
+      } else {
+        const rungs = mirror.runners[selection]!.ladder(field);
+        const key = rungs.isHighestFirst ? -price : price;
+        rungs.setAt(rungs.find(key), key, value, old);
+      }
+    }
+  }
+}
