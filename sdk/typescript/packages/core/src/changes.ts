@@ -1,4 +1,4 @@
-import { Field, MARKET } from './field.js';
+import { Field } from './field.js';
 import type { Mirror } from './mirror.js';
 
 /** Numbers per entry: selection (or MARKET), field code, price (0 if it is no rung), old value, new value. */
@@ -36,11 +36,10 @@ export class Changes {
     this.length++;
   }
 
-  /** The first value that an entry from `from` on says a rung had before, or `otherwise` if none is about it. */
-  before(from: number, selection: number, field: number, price: number, otherwise: number): number {
+  /** What a rung held before the entries from `from` on, if one is about it; else `otherwise`. */
+  before(from: number, price: number, otherwise: number): number {
     for (let at = from * STRIDE; at < this.length * STRIDE; at += STRIDE) {
-      const [s, f, p, old] = this.entries.subarray(at, at + 4);
-      if (s === selection && f === field && p === price) return old!;
+      if (this.entries[at + 2] === price) return this.entries[at + 3]!;
     }
     return otherwise;
   }
@@ -49,15 +48,14 @@ export class Changes {
   undo(mirror: Mirror, from: number): void {
     while (this.length > from) {
       const at = --this.length * STRIDE;
-      const [selection, field, price, old, value] = this.entries.subarray(at, at + STRIDE) as unknown as [number, Field, number, number, number];
-      if (selection === MARKET) {
-        mirror.cells[field] = old;
-      } else if (field < Field.Back) {
-        mirror.runners[selection]!.cells[field - Field.SelectionStatus] = old;
-      } else {
-        const rungs = mirror.runners[selection]!.ladder(field);
-        const key = rungs.isHighestFirst ? -price : price;
-        rungs.setAt(rungs.find(key), key, value, old);
+      const [selection, field, price, old, value] = this.entries.subarray(at);
+      const runner = mirror.runners[selection!];
+      if (!runner) mirror.cells[field!] = old!;
+      else if (field! < Field.Back) runner.cells[field! - Field.SelectionStatus] = old!;
+      else {
+        const rungs = runner.ladder(field!);
+        const key = rungs.isHighestFirst ? -price! : price!;
+        rungs.setAt(rungs.find(key), key, value!, old!);
       }
     }
   }

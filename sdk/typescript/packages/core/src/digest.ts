@@ -7,79 +7,60 @@ type Lanes = [number, number];
 
 /** Seeds of the two lanes: "odds" and "wire" in ASCII. */
 const SEEDS = [0x6f64_6473, 0x7769_7265] as const;
-const words: number[] = [];
+const TWO_32 = 2 ** 32;
 
 /** The digest of everything a mirror holds, as 16 hexadecimal digits; `undefined` when it cannot agree [ATTR-3]. */
 export function digestOf(mirror: Mirror): string | undefined {
   const definition = (mirror.definitionDigest ??= digestDefinition(mirror));
   if (!definition) return undefined;
-  const lanes: Lanes = [definition[0], definition[1]];
-  mirror.cells.forEach((value, field) => addCell(lanes, MARKET, field, 0, value));
+  const lanes: Lanes = [...definition];
+  const addCell = (number: number, field: number, price: number, value: number): void => {
+    if (value) add(lanes, [number * 256 + field, price, value % TWO_32, Math.floor(value / TWO_32)]);
+  };
+  mirror.cells.forEach((value, field) => addCell(MARKET, field, 0, value));
   for (const { number, cells, ladders } of mirror.runners) {
-    cells.forEach((value, slot) => addCell(lanes, number, Field.SelectionStatus + slot, 0, value));
+    cells.forEach((value, slot) => addCell(number, Field.SelectionStatus + slot, 0, value));
     ladders.forEach((rungs, slot) => {
       for (let at = 0; rungs && at < 2 * rungs.count; at += 2) {
-        addCell(lanes, number, Field.Back + slot, Math.abs(rungs.pairs[at]!), rungs.pairs[at + 1]!);
+        addCell(number, Field.Back + slot, Math.abs(rungs.pairs[at]!), rungs.pairs[at + 1]!);
       }
     });
   }
-  return lanes.map((lane) => (lane >>> 0).toString(16).padStart(8, '0')).join('');
+  return lanes.map((lane) => lane.toString(16).padStart(8, '0')).join('');
 }
 
 function digestDefinition({ runners, attributes }: Mirror): Lanes | null {
   const lanes: Lanes = [0, 0];
-  let canAgree = addAttributes(lanes, MARKET, attributes);
-  for (const runner of runners) {
-    const id = BigInt(runner.id);
-    words.length = 4;
-    words[0] = runner.number * 256 + 254;
-    words[1] = runner.handicap;
-    words[2] = Number(id & 0xffff_ffffn);
-    words[3] = Number(id >> 32n);
-    add(lanes);
-    canAgree = addAttributes(lanes, runner.number, runner.attributes) && canAgree;
+  let canAgree = true;
+  const addAttributes = (number: number, attributes: Attributes): void =>
+    attributes.forEach((value, name) => {
+      const text = utf8(`${name}\0${value}`);
+      const words = [number * 256 + 255, text.length];
+      for (let at = 0; at < text.length; at++) words[2 + (at >> 2)]! |= text[at]! << (8 * (at & 3));
+      add(lanes, words);
+      // A name of a later version is held under its number.
+      canAgree &&= name[0] !== '#';
+    });
+  addAttributes(MARKET, attributes);
+  for (const { number, id, handicap, attributes } of runners) {
+    const key = BigInt(id);
+    add(lanes, [number * 256 + 254, handicap, Number(key % BigInt(TWO_32)), Number(key / BigInt(TWO_32))]);
+    addAttributes(number, attributes);
   }
   return canAgree ? lanes : null;
 }
 
-function addAttributes(lanes: Lanes, number: number, attributes: Attributes | undefined): boolean {
-  let canAgree = true;
-  attributes?.forEach((value, name) => {
-    const text = utf8(`${name}\0${value}`);
-    words.length = 0;
-    words.push(number * 256 + 255, text.length);
-    for (let at = 0; at < text.length; at += 4) {
-      words.push(text[at]! | (text[at + 1]! << 8) | (text[at + 2]! << 16) | (text[at + 3]! << 24));
-    }
-    add(lanes);
-    // A name of a later version is held under its number.
-    if (name[0] === '#') canAgree = false;
-  });
-  return canAgree;
-}
-
-function addCell(lanes: Lanes, number: number, field: number, price: number, value: number): void {
-  if (value === 0) return;
-  words.length = 4;
-  words[0] = number * 256 + field;
-  words[1] = price;
-  words[2] = value % 2 ** 32;
-  words[3] = Math.floor(value / 2 ** 32);
-  add(lanes);
-}
-
-function add(lanes: Lanes): void {
-  lanes[0] = (lanes[0] + murmur3(SEEDS[0], words)) | 0;
-  lanes[1] = (lanes[1] + murmur3(SEEDS[1], words)) | 0;
+function add(lanes: Lanes, words: number[]): void {
+  lanes.forEach((lane, at) => (lanes[at] = (lane + murmur3(SEEDS[at]!, words)) >>> 0));
 }
 
 /** MurmurHash3_x86_32 (A. Appleby, public domain) over 32-bit words. */
 export function murmur3(seed: number, words: readonly number[]): number {
   const { imul } = Math;
   let hash = seed;
-  for (let at = 0; at < words.length; at++) {
-    const word = imul(words[at]!, 0xcc9e_2d51);
-    hash ^= imul((word << 15) | (word >>> 17), 0x1b87_3593);
+  for (const word of words) {
+    const mixed = imul(word, 0xcc9e_2d51);
+    hash ^= imul((mixed << 15) | (mixed >>> 17), 0x1b87_3593);
     hash = (imul((hash << 13) | (hash >>> 19), 5) + 0xe654_6b64) | 0;
   }
   hash ^= words.length * 4;

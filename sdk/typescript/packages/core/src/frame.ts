@@ -1,5 +1,5 @@
-import { fail, ProtocolError } from './error.js';
-import { inside, readMessage, skipField, type Shape, type Values } from './message.js';
+import { fail } from './error.js';
+import { readMessage, type Values } from './message.js';
 import { Reader } from './reader.js';
 
 /** Longest frame. */
@@ -14,90 +14,58 @@ export const enum PieceKind {
   CatchUp,
 }
 
-/** One change of one market in one view; the bytes behind its market number, to be read later. */
-export interface Piece {
-  readonly kind: PieceKind;
-  readonly market: number;
-  readonly start: number;
-  readonly end: number;
-}
-
-/** Messages inside a frame by field number. Their values stand in arrays, at their own field numbers. */
-const SHAPES: Record<number, Shape> = {
-  1: 'fuuus', // welcome: epoch, revision, encoding, heartbeat interval, session
-  2: 'uuuu', // heartbeat: revision, freshness, now, sequence
-  3: 'uuuuu', // subscribed: subscription, rate, markets, resume, ended
-  4: 'usu', // error: code, message, subscription
-  5: 'u', // drain: reconnect after
-  8: 'uuuu', // position: revision, sequence, since, time
-  9: ['u', 's', 'u', 'iz', 'uusSZUS'], // definition: market, id, first selection, selections, attributes
-  18: 'uuu', // status edge: market, revision, status
-  19: 'uf', // digest: market, digest
-};
+/** The fields of a `ServerFrame`. */
+const SERVER_FRAME = [
+  'fuuus', // 1 welcome: epoch, revision, encoding, heartbeat interval, session
+  'uuuu', // 2 heartbeat: revision, freshness, now, sequence
+  'uuuuu', // 3 subscribed: subscription, rate, markets, resume, ended
+  'usu', // 4 error: code, message, subscription
+  'u ', // 5 drain: reconnect after
+  'u', // 6 advance
+  'u', // 7 cursor
+  'uuuu', // 8 position: revision, sequence, since, time
+  ['u', 's', 'u', 'iz', 'uusszus'], // 9 definition: market, id, first selection, selections, attributes
+  'b', // 10 snapshots
+  'b', // 11 deltas
+  'b', // 12 catch-ups
+  'u', // 13 time step
+  ' ', // 14 and 15 are kept for pieces in the compact encoding
+  ' ',
+  'u', // 16 conflated
+  'u', // 17 more
+  'uuu', // 18 status edges: market, revision, status
+  'uf', // 19 digests: market, digest
+  'p', // 20 removed
+];
 
 /** A frame taken apart. Pieces in it are still encoded, and share its bytes. */
-export class Frame {
-  /** Singular fields by number; messages as arrays. Missing ones did not arrive. */
-  readonly fields: Values = [];
-  readonly pieces: Piece[] = [];
-  /** Definitions by market; the first one counts. */
-  readonly definitions = new Map<number, Values>();
-  /** Status edges by market, oldest first. */
-  readonly edges = new Map<number, Values[]>();
-  readonly digests: Values[] = [];
-  readonly removed: number[] = [];
+export interface Frame {
   readonly reader: Reader;
-
-  constructor(bytes: Uint8Array) {
-    if (bytes.length > FRAME_BYTES_MAX * FRAMES_JOINED_MAX) fail('FRAME_TOO_LONG');
-    this.reader = new Reader(bytes);
-    try {
-      while (this.reader.pos < bytes.length) this.readField(this.reader);
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      fail('FRAME_MALFORMED', `the frame is not a valid message: ${error.message}`);
-    }
-  }
-
-  private readField(reader: Reader): void {
-    const tag = reader.u();
-    const field = Math.floor(tag / 8);
-    const wire = tag & 7;
-    const shape = SHAPES[field];
-    if (shape && wire === 2) {
-      const isSingular = field < 9;
-      const values = inside(reader, () => readMessage(reader, shape, isSingular ? this.fields[field] : []));
-      if (isSingular) this.fields[field] = values;
-      else if (field === 18) this.edges.set(values[1] ?? 0, [...(this.edges.get(values[1] ?? 0) ?? []), values]);
-      else if (field === 19) this.digests.push(values);
-      else if (!this.definitions.has(values[1] ?? 0)) this.definitions.set(values[1] ?? 0, values);
-    } else if (field > 9 && field < 13 && wire === 2) {
-      // Pieces of later encodings will stand in fields 14 and 15.
-      inside(reader, () => this.readPiece(reader, field - 10));
-    } else if ((field === 6 || field === 7 || field === 13 || field === 16 || field === 17) && wire === 0) {
-      this.fields[field] = safe(reader.u());
-    } else if (field === 20 && wire === 2) {
-      inside(reader, () => {
-        while (reader.pos < reader.end) this.removed.push(reader.u());
-      });
-    } else if (field === 20 && wire === 0) {
-      this.removed.push(reader.u());
-    } else if (shape || (field > 0 && field < 21 && field !== 14 && field !== 15)) {
-      fail('FRAME_MALFORMED', `field ${field} has wire type ${wire}`);
-    } else {
-      skipField(reader, tag);
-    }
-  }
-
-  private readPiece(reader: Reader, kind: PieceKind): void {
-    reader.isStrict = true;
-    const market = reader.u();
-    reader.isStrict = false;
-    if (market >= 2 ** 32) fail('HEAD');
-    this.pieces.push({ kind, market, start: reader.pos, end: reader.end });
-  }
+  /** Fields by number, as {@link readMessage} gives them. */
+  readonly fields: Values;
+  /** For each piece four numbers: kind, market number, where what follows begins and where it ends. */
+  readonly pieces: number[];
 }
 
-function safe(value: number): number {
-  return value < 2 ** 53 ? value : fail('RANGE', 'a number is over 2^53-1');
+/** Takes a frame apart. */
+export function readFrame(bytes: Uint8Array): Frame {
+  const reader = new Reader(bytes);
+  const pieces: number[] = [];
+  try {
+    const fields = readMessage(reader, SERVER_FRAME);
+    reader.isStrict = true;
+    for (let kind = 0; kind < 3; kind++) {
+      const places: number[] = fields[10 + kind] ?? [];
+      for (let at = 0; at < places.length; at += 2) {
+        reader.pos = places[at]!;
+        reader.end = places[at + 1]!;
+        const market = reader.u();
+        if (market >= 2 ** 32) fail('HEAD');
+        pieces.push(kind, market, reader.pos, reader.end);
+      }
+    }
+    return { reader, fields, pieces };
+  } catch (error) {
+    fail('FRAME_MALFORMED', `the frame is not a valid message (${(error as Error).message})`);
+  }
 }

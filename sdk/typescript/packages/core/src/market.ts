@@ -2,21 +2,13 @@ import { Field, INFINITE } from './field.js';
 import type { Attributes, MarketState, MarketStatus, Mirror, Runner } from './mirror.js';
 
 /** What a selection's status reads as. */
-export type SelectionStatus =
-  | 'ACTIVE'
-  | 'WINNER'
-  | 'LOSER'
-  | 'PLACED'
-  | 'REMOVED'
-  | 'REMOVED_VACANT'
-  | 'HIDDEN'
-  | 'SUSPENDED';
+export type SelectionStatus = 'ACTIVE' | 'WINNER' | 'LOSER' | 'PLACED' | 'REMOVED' | 'REMOVED_VACANT' | 'HIDDEN' | 'SUSPENDED';
 export type AttributeValue = string | number | boolean | object | null;
 
 /** Who knows whether prices can be trusted now; the session. */
 export interface Witness {
   isSilent(): boolean;
-  ageMs(): number | undefined;
+  readonly ageMs: number | undefined;
   showsAmounts(mirror: Mirror): boolean;
 }
 
@@ -32,7 +24,7 @@ export interface Standing {
 
 /**
  * A price with everything that decides whether it may be bet on. It stays the same object and always tells how things
- * stand now; nothing has to be read anew, and nothing can be kept too long.
+ * stand now, so nothing has to be read anew, and nothing can be kept too long.
  *
  * `price` is a number only while a bet may be offered. To show a price that cannot be had now, in grey perhaps, there is
  * `indicativePrice`, whose name says what it is.
@@ -60,18 +52,18 @@ export interface Rung {
 
 /** A ladder, best price first, as of the moment when it was read. */
 export interface Depth extends Standing {
+  /** Whether bets may be offered at these prices. */
   readonly bettable: boolean;
   readonly rungs: readonly Rung[];
 }
 
-/** Ladders of a selection. */
-export type LadderName = 'back' | 'lay' | 'traded' | 'spBack' | 'spLay' | 'displayBack' | 'displayLay';
-/** Prices that tell something and cannot be bet on. */
-export type IndicationName = 'lastTraded' | 'near' | 'far' | 'starting';
-
-const LADDERS: readonly string[] = ['back', 'lay', 'traded', 'spBack', 'spLay', 'displayBack', 'displayLay'];
-const INDICATIONS: Record<IndicationName, number> = { lastTraded: 2, near: 4, far: 5, starting: 6 };
-const SELECTION_STATUSES = 'ACTIVE WINNER LOSER PLACED REMOVED REMOVED_VACANT HIDDEN SUSPENDED'.split(' ') as SelectionStatus[];
+/** Ladders of a selection. Places in this list are their codes, from 32. */
+const LADDERS = ['back', 'lay', 'traded', 'spBack', 'spLay', 'displayBack', 'displayLay'] as const;
+export type LadderName = (typeof LADDERS)[number];
+/** Prices that tell something and cannot be bet on. Places in this list are their codes, from 16. */
+const INDICATIONS = ['', '', 'lastTraded', '', 'near', 'far', 'starting', 'reductionFactor'] as const;
+export type IndicationName = Exclude<(typeof INDICATIONS)[number], ''>;
+const SELECTION_STATUSES = ['ACTIVE', 'WINNER', 'LOSER', 'PLACED', 'REMOVED', 'REMOVED_VACANT', 'HIDDEN', 'SUSPENDED'] as const;
 
 /** A market as it may be shown. The same object as long as the market is held; what it says is how things stand now. */
 export class Market implements Standing {
@@ -101,7 +93,7 @@ export class Market implements Standing {
   }
 
   get ageMs(): number | undefined {
-    return this.#witness.ageMs();
+    return this.#witness.ageMs;
   }
 
   get status(): MarketStatus {
@@ -115,7 +107,7 @@ export class Market implements Standing {
 
   /** Amount traded, if the view shows amounts. */
   get tradedVolume(): number | undefined {
-    return this.#witness.showsAmounts(this.#mirror) ? this.#mirror.cells[Field.MarketTradedVolume]! / 100 : undefined;
+    return money(this, this.#mirror.cells[Field.MarketTradedVolume]!);
   }
 
   /** Revision of the last change. */
@@ -133,25 +125,26 @@ export class Market implements Standing {
     return this.#mirror.version;
   }
 
-  /** An attribute, for example `name`, `fixture_name`, `start_time`. */
-  attribute(name: string): AttributeValue | undefined {
-    return attributeOf(this.#mirror.attributes, name);
+  /** Whether the view shows amounts of money. */
+  get showsAmounts(): boolean {
+    return this.#witness.showsAmounts(this.#mirror);
   }
 
-  /** Names of its attributes. */
-  get attributeNames(): string[] {
-    return [...this.#mirror.attributes.keys()];
+  /** Its attributes by name, for example `name`, `fixture_name`, `start_time`. */
+  get attributes(): Record<string, AttributeValue> {
+    return valuesOf(this.#mirror.attributes);
   }
 
   /** Its selections in order of their numbers. */
   get selections(): readonly Selection[] {
     const { runners } = this.#mirror;
-    // Numbers stay within an epoch, so selections made earlier stay as well.
-    for (let at = this.#selections.length; at < runners.length; at++) {
-      this.#selections.push(new Selection(this, this.#mirror, at, this.#witness));
+    const selections = this.#selections;
+    // Numbers stay, so selections made earlier stay as well.
+    for (let at = selections.length; at < runners.length; at++) {
+      selections.push(new Selection(this, at, () => this.#mirror.runners[at]!));
     }
-    this.#selections.length = runners.length;
-    return this.#selections;
+    selections.length = runners.length;
+    return selections;
   }
 
   /** A selection by id and handicap. */
@@ -162,121 +155,90 @@ export class Market implements Standing {
 
 /** One outcome of a market; as its market, it tells how things stand now. */
 export class Selection {
-  readonly #mirror: Mirror;
-  readonly #witness: Witness;
-  #back: Quote | undefined;
-  #lay: Quote | undefined;
+  readonly #runner: () => Runner;
+  /** What to back it at: a sportsbook's one price, or the best an exchange has. */
+  readonly back: Quote;
+  /** The best price to lay it at. */
+  readonly lay: Quote;
 
   /** Selections are made by markets. */
   constructor(
     readonly market: Market,
-    mirror: Mirror,
     /** Its number in the market. */
     readonly number: number,
-    witness: Witness,
+    runner: () => Runner,
   ) {
-    this.#mirror = mirror;
-    this.#witness = witness;
-  }
-
-  get #runner(): Runner {
-    return this.#mirror.runners[this.number]!;
+    this.#runner = runner;
+    this.back = new LiveQuote(this, runner, 0) as unknown as Quote;
+    this.lay = new LiveQuote(this, runner, 1) as unknown as Quote;
   }
 
   /** The feed's id of it, in decimal. */
   get id(): string {
-    return this.#runner.id;
+    return this.#runner().id;
   }
 
   get handicap(): number {
-    return this.#runner.handicap / 1000;
+    return this.#runner().handicap / 1000;
   }
 
   get status(): SelectionStatus {
-    return SELECTION_STATUSES[this.#runner.cells[0]!] ?? 'SUSPENDED';
+    return SELECTION_STATUSES[this.#runner().cells[0]!] ?? 'SUSPENDED';
   }
 
-  /** What to back it at: a sportsbook's one price, or the best an exchange has. */
-  get back(): Quote {
-    return (this.#back ??= new LiveQuote(this, () => this.#best(0)) as unknown as Quote);
+  /** Amount traded, if the view shows amounts. */
+  get tradedVolume(): number | undefined {
+    return money(this.market, this.#runner().cells[3]!);
   }
 
-  /** The best price to lay it at. */
-  get lay(): Quote {
-    return (this.#lay ??= new LiveQuote(this, () => this.#best(1)) as unknown as Quote);
+  /** Its attributes by name, for example `name`, `sort_priority`. */
+  get attributes(): Record<string, AttributeValue> {
+    return valuesOf(this.#runner().attributes);
   }
 
   /** A ladder, best price first, at most `count` rungs. */
   depth(name: LadderName, count = Infinity): Depth {
     const { market } = this;
-    const ladder = this.#runner.ladders[LADDERS.indexOf(name)];
-    const rungs: Rung[] = [];
-    const showsAmounts = this.#witness.showsAmounts(this.#mirror);
-    for (let at = 0; ladder && at < Math.min(count, ladder.count); at++) {
-      rungs.push({
-        price: Math.abs(ladder.pairs[2 * at]!) / 10_000,
-        amount: showsAmounts ? ladder.pairs[2 * at + 1]! / 100 : undefined,
-      });
-    }
     const { state, ageMs, status } = market;
-    return { state, ageMs, status, bettable: status === 'OPEN' && this.status === 'ACTIVE' && rungs.length > 0, rungs };
+    const ladder = this.#runner().ladders[LADDERS.indexOf(name)];
+    const rungs: Rung[] = [];
+    for (let at = 0; ladder && at < Math.min(count, ladder.count); at++) {
+      rungs.push({ price: Math.abs(ladder.pairs[2 * at]!) / 10_000, amount: money(market, ladder.pairs[2 * at + 1]!) });
+    }
+    return { state, ageMs, status, bettable: status === 'OPEN' && this.status === 'ACTIVE', rungs };
   }
 
   /** A price that tells something and cannot be bet on. `Infinity` means that there is no money on the other side. */
   indicative(name: IndicationName): number | undefined {
-    return decimal(this.#runner.cells[INDICATIONS[name]]!);
-  }
-
-  /** Amount traded, if the view shows amounts. */
-  get tradedVolume(): number | undefined {
-    return this.#witness.showsAmounts(this.#mirror) ? this.#runner.cells[3]! / 100 : undefined;
-  }
-
-  /** By how much bets on the others are reduced if it is withdrawn. */
-  get reductionFactor(): number | undefined {
-    return decimal(this.#runner.cells[7]!);
-  }
-
-  /** An attribute, for example `name`, `sort_priority`. */
-  attribute(name: string): AttributeValue | undefined {
-    return attributeOf(this.#runner.attributes, name);
-  }
-
-  /** Names of its attributes. */
-  get attributeNames(): string[] {
-    return [...(this.#runner.attributes?.keys() ?? [])];
-  }
-
-  /** Price in ten-thousandths and amount in cents, -1 where there is none to show. */
-  #best(slot: 0 | 1): readonly [number, number] {
-    const { cells, ladders } = this.#runner;
-    if (slot === 0 && cells[1]) return [cells[1], -1];
-    const ladder = ladders[slot];
-    if (!ladder?.count) return [0, -1];
-    return [Math.abs(ladder.pairs[0]!), this.#witness.showsAmounts(this.#mirror) ? ladder.pairs[1]! : -1];
+    return decimal(this.#runner().cells[INDICATIONS.indexOf(name)]!);
   }
 }
 
 class LiveQuote implements Standing {
-  constructor(
-    private readonly selection: Selection,
-    private readonly best: () => readonly [number, number],
-  ) {}
+  readonly #selection: Selection;
+  readonly #runner: () => Runner;
+  readonly #slot: 0 | 1;
+
+  constructor(selection: Selection, runner: () => Runner, slot: 0 | 1) {
+    this.#selection = selection;
+    this.#runner = runner;
+    this.#slot = slot;
+  }
 
   get state(): MarketState {
-    return this.selection.market.state;
+    return this.#selection.market.state;
   }
 
   get ageMs(): number | undefined {
-    return this.selection.market.ageMs;
+    return this.#selection.market.ageMs;
   }
 
   get status(): MarketStatus {
-    return this.selection.market.status;
+    return this.#selection.market.status;
   }
 
   get bettable(): boolean {
-    return this.status === 'OPEN' && this.selection.status === 'ACTIVE' && this.best()[0] > 0;
+    return this.status === 'OPEN' && this.#selection.status === 'ACTIVE' && this.indicativePrice !== undefined;
   }
 
   get price(): number | undefined {
@@ -284,26 +246,33 @@ class LiveQuote implements Standing {
   }
 
   get amount(): number | undefined {
-    const amount = this.best()[1];
-    return amount >= 0 && this.bettable ? amount / 100 : undefined;
+    const { cells, ladders } = this.#runner();
+    const ladder = (this.#slot || !cells[1]) && ladders[this.#slot];
+    return ladder && this.bettable ? money(this.#selection.market, ladder.pairs[1]!) : undefined;
   }
 
   get indicativePrice(): number | undefined {
-    return decimal(this.best()[0]);
+    const { cells, ladders } = this.#runner();
+    const ladder = ladders[this.#slot];
+    return decimal((!this.#slot && cells[1]) || (ladder?.count ? Math.abs(ladder.pairs[0]!) : 0));
   }
 }
 
 function decimal(price: number): number | undefined {
-  return price === 0 ? undefined : price === INFINITE ? Infinity : price / 10_000;
+  return price === INFINITE ? Infinity : price / 10_000 || undefined;
 }
 
-function attributeOf(attributes: Attributes | undefined, name: string): AttributeValue | undefined {
-  const value = attributes?.get(name);
-  if (value === undefined) return undefined;
-  const text = value.slice(1);
-  if (value[0] === 't') return text;
-  if (value[0] === 'i') return Number(text);
-  if (value[0] === 'b') return text === '1';
+function money(market: Market, cents: number): number | undefined {
+  return market.showsAmounts ? cents / 100 : undefined;
+}
+
+function valuesOf(attributes: Attributes): Record<string, AttributeValue> {
+  return Object.fromEntries([...attributes].map(([name, value]) => [name, valueOf(value[0]!, value.slice(1))]));
+}
+
+function valueOf(type: string, text: string): AttributeValue {
+  if (type === 't') return text;
+  if (type === 'b') return text === '1';
   try {
     return JSON.parse(text);
   } catch {

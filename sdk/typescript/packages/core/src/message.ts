@@ -2,65 +2,53 @@ import { fail } from './error.js';
 import { type Reader, utf8 } from './reader.js';
 
 /**
- * The fields of a protobuf message in order of their numbers, from 1, one letter each:
+ * The fields of a protobuf message in order of their numbers, from 1; a letter, or blank, for each:
  *
- * - `u` integer or boolean, `z` signed integer, `i` 64-bit id as decimal text, `s` text, `f` 64 fixed bits as hexadecimal text
- * - `p` packed integers, `r` repeated texts, `o` integer that is written even if it is 0 (when writing)
+ * - `u` integer or boolean, `z` signed integer, `i` 64-bit id as decimal text, `f` 64 fixed bits as hexadecimal text, `s` text
+ * - `p` packed integers; `r` repeated texts and `o` an integer that is written even if it is 0 (when writing)
+ * - `b` bytes to be read later: where they begin and end
  * - more than one letter: messages of that shape
- *
- * A capital says that the field is one of a `oneof`.
  */
-export type Shape = string | readonly string[];
+export type Shape = string | readonly Shape[];
 
-/** Values by field number; what did not arrive is missing. At 0 stands the number of the `oneof`'s field that came last. */
+/** Values by field number; what did not arrive is missing. Messages, `b` and `p` stand in lists. */
 export type Values = any[];
 
 /** Reads a message that lies between the reader's position and its end. Unknown fields are passed over [VER-1]. */
-export function readMessage(reader: Reader, shape: Shape, values: Values = []): Values {
+export function readMessage(reader: Reader, shape: Shape): Values {
+  const values: Values = [];
   while (reader.pos < reader.end) {
     const tag = reader.u();
     const field = Math.floor(tag / 8);
-    const kind = shape[field - 1];
-    if (!kind) {
-      skipField(reader, tag);
-      continue;
-    }
-    const wire = kind.length > 1 || kind === 's' || kind === 'S' ? 2 : kind === 'f' ? 1 : 0;
-    if ((tag & 7) !== wire) fail('FRAME_MALFORMED', `field ${field} has wire type ${tag & 7}`);
-    if (kind.length > 1) {
-      (values[field] ??= []).push(inside(reader, () => readMessage(reader, kind)));
-      continue;
-    }
-    const letter = kind.toLowerCase();
-    if (letter !== kind) values[0] = field;
-    values[field] =
-      letter === 'u' ? reader.u() : letter === 'z' ? reader.s() : letter === 's' ? reader.text() : letter === 'f' ? reader.hex() : readId(reader);
+    const kind = shape[field - 1] ?? ' ';
+    const wire = tag & 7;
+    if (field < 1) fail('FRAME_MALFORMED');
+    if (wire === 2 && kind !== 's') {
+      const length = reader.u();
+      const start = reader.skip(length);
+      if (kind === ' ') continue;
+      const { end } = reader;
+      const list: Values = (values[field] ??= []);
+      reader.end = reader.pos;
+      reader.pos = start;
+      if (kind === 'p') while (reader.pos < reader.end) list.push(reader.u());
+      else if (kind === 'b') list.push(start, reader.end);
+      else if (kind.length > 1) list.push(readMessage(reader, kind));
+      else fail('FRAME_MALFORMED', `field ${field} has wire type 2`);
+      reader.pos = reader.end;
+      reader.end = end;
+    } else if (kind === 's' && wire === 2) values[field] = reader.text();
+    else if (kind === 'f' && wire === 1) values[field] = reader.hex();
+    else if (kind === ' ' && wire === 0) reader.u();
+    else if (kind === ' ' && (wire === 1 || wire === 5)) reader.skip(wire === 1 ? 8 : 4);
+    else if (kind === 'p' && wire === 0) (values[field] ??= []).push(reader.u());
+    else if (kind === 'z' && wire === 0) values[field] = reader.s();
+    else if (kind === 'u' && wire === 0) {
+      if ((values[field] = reader.u()) >= 2 ** 53) fail('RANGE');
+    } else if (kind === 'i' && wire === 0) values[field] = readId(reader);
+    else fail('FRAME_MALFORMED', `field ${field} has wire type ${wire}`);
   }
   return values;
-}
-
-/** Reads what has its length before it, with the reader's end set there. */
-export function inside<T>(reader: Reader, read: () => T): T {
-  const { end } = reader;
-  const length = reader.u();
-  const start = reader.skip(length);
-  reader.pos = start;
-  reader.end = start + length;
-  const value = read();
-  reader.pos = reader.end;
-  reader.end = end;
-  return value;
-}
-
-/** Passes over a field whose tag has been read. */
-export function skipField(reader: Reader, tag: number): void {
-  const wire = tag & 7;
-  if (tag < 8) fail('FRAME_MALFORMED', 'a field has number 0');
-  if (wire === 0) reader.u();
-  else if (wire === 1) reader.skip(8);
-  else if (wire === 2) reader.skip(reader.u());
-  else if (wire === 5) reader.skip(4);
-  else fail('FRAME_MALFORMED', `wire type ${wire}`);
 }
 
 function readId(reader: Reader): string {
@@ -69,18 +57,17 @@ function readId(reader: Reader): string {
 }
 
 /** Writes a message, in the order of its fields. What is missing, 0 or empty is left out, as proto3 says. */
-export function writeMessage(shape: Shape, values: Values, out: number[] = []): number[] {
-  for (let at = 0; at < shape.length; at++) {
+export function writeMessage(shape: Shape, values: Values): number[] {
+  const out: number[] = [];
+  values.forEach((value, at) => {
     const kind = shape[at]!;
-    const value = values[at];
     const tag = (at + 1) * 8;
-    if (kind === 'o' ? value === undefined : !value || value.length === 0) continue;
+    if (kind === 'o' ? value === undefined : !value || value.length === 0) return;
     if (kind === 'u' || kind === 'o') writeInteger(writeInteger(out, tag), value);
     else if (kind === 'f') writeInteger(out, tag + 1).push(...value.match(/../g).reverse().map((byte: string) => parseInt(byte, 16)));
     else if (kind === 'r') for (const text of value) writeBytes(out, tag, utf8(text));
-    else if (kind === 'p') writeBytes(out, tag, value.reduce(writeInteger, []));
-    else writeBytes(out, tag, kind === 's' ? utf8(value) : writeMessage(kind, value));
-  }
+    else writeBytes(out, tag, kind === 's' ? utf8(value) : kind === 'p' ? value.reduce(writeInteger, []) : writeMessage(kind, value));
+  });
   return out;
 }
 
@@ -92,10 +79,7 @@ export function writeBytes(out: number[], tag: number, bytes: number[]): number[
 }
 
 function writeInteger(out: number[], value: number): number[] {
-  while (value > 0x7f) {
-    out.push((value % 0x80) + 0x80);
-    value = Math.floor(value / 0x80);
-  }
+  for (; value > 0x7f; value = Math.floor(value / 0x80)) out.push((value % 0x80) + 0x80);
   out.push(value);
   return out;
 }

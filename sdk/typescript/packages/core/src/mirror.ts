@@ -1,4 +1,5 @@
 import { Field } from './field.js';
+import type { Market } from './market.js';
 
 /** What a receiver knows of a market [STALE-3]. */
 export type MarketState = 'syncing' | 'live' | 'stale';
@@ -66,8 +67,8 @@ export class Runner {
   /** One-value cells by code - 16, 0 when absent. */
   readonly cells = [0, 0, 0, 0, 0, 0, 0, 0];
   /** Ladders by code - 32; those that never had a rung are missing. */
-  readonly ladders: (Rungs | undefined)[] = [undefined, undefined, undefined, undefined, undefined, undefined, undefined];
-  attributes: Attributes | undefined;
+  readonly ladders: (Rungs | undefined)[] = Array(7).fill(undefined);
+  readonly attributes: Attributes = new Map();
 
   constructor(
     readonly number: number,
@@ -103,8 +104,8 @@ export class Mirror {
   version = 0;
   /** Numbers of the subscriptions that name it, once it was asked for. */
   subscribers: number[] | undefined;
-  /** The object through which people read it. */
-  handle: unknown;
+  /** What people read it through. */
+  market: Market | undefined;
 
   constructor(readonly number: number) {}
 

@@ -4,7 +4,7 @@ import { fail } from './error.js';
 import { AMOUNT_END, KNOWN_NAMES, SELECTIONS_MAX } from './field.js';
 import { PieceKind } from './frame.js';
 import type { Values } from './message.js';
-import { type Mirror, Runner } from './mirror.js';
+import { type Attributes, type Mirror, Runner } from './mirror.js';
 import { type Reader, utf8 } from './reader.js';
 
 /** Longest market id in bytes. */
@@ -33,38 +33,42 @@ export function applyPiece(
   const from = changes.length;
   const { runners } = mirror;
   const held = runners.length;
+  let isApplied = false;
   try {
     if (definition) addRunners(mirror, definition, kind === PieceKind.Snapshot);
     else if (kind === PieceKind.Snapshot) fail('DEFINITION');
     encoding.decode(reader, mirror, changes, isDelta);
     const attributes = (definition?.[5] ?? []).map((attribute: Values) => readAttribute(mirror, attribute));
-    const isHeld = revision < mirror.revision;
-    if (isHeld && isDelta) fail('SELECTION');
-    if (isHeld) {
+    if (revision >= mirror.revision) {
+      isApplied = true;
+      for (const [held, name, value] of attributes) {
+        if (value) held.set(name, value);
+        else held.delete(name);
+      }
+      if (definition) mirror.definitionDigest = undefined;
+      mirror.revision = revision;
+      mirror.publishedMs = publishedMs;
+    } else if (isDelta) {
+      fail('SELECTION');
+    }
+    return isApplied;
+  } finally {
+    if (!isApplied) {
       changes.undo(mirror, from);
       runners.length = held;
-      return false;
     }
-    for (const set of attributes) set();
-    if (definition) mirror.definitionDigest = undefined;
-  } catch (error) {
-    changes.undo(mirror, from);
-    runners.length = held;
-    throw error;
   }
-  mirror.revision = revision;
-  mirror.publishedMs = publishedMs;
-  return true;
 }
 
 function addRunners(mirror: Mirror, [, , id = '', first = 0, keys = []]: Values, isSnapshot: boolean): void {
   const { runners } = mirror;
   if (isSnapshot) {
-    if (!isId(id)) fail('DEFINITION');
+    if (!id || utf8(id).length > ID_BYTES_MAX || /[\0-\x1f\x7f-\x9f]/.test(id)) fail('DEFINITION');
     mirror.id = id;
   }
-  if (first + keys.length > SELECTIONS_MAX || (isSnapshot && first > 0)) fail('SELECTION');
-  if (keys.length > 0 && first > runners.length) fail('SELECTION');
+  if (first + keys.length > SELECTIONS_MAX || (isSnapshot ? first > 0 : keys.length > 0 && first > runners.length)) {
+    fail('SELECTION');
+  }
   keys.forEach(([, key = '0', handicap = 0]: Values, at: number) => {
     const number = first + at;
     // A catch-up may name selections that are held already; they must be the same ones, at the same numbers.
@@ -74,21 +78,14 @@ function addRunners(mirror: Mirror, [, , id = '', first = 0, keys = []]: Values,
   });
 }
 
-/** Checks an attribute, and returns what sets or removes it. */
-function readAttribute(mirror: Mirror, values: Values): () => void {
-  const [kind, owner = 0, known = 0, text = ''] = values;
-  const name: string = known === 0 ? text : (KNOWN_NAMES[known - 1] ?? `#${known}`);
+/** Where an attribute belongs, its name, and its value as it is held; none removes it. */
+function readAttribute(mirror: Mirror, values: Values): [Attributes, string, string | undefined] {
+  const [, owner = 0, known = 0, text, , integer] = values;
+  const name = known ? (KNOWN_NAMES[known - 1] ?? `#${known}`) : text;
   if (!name) fail('DEFINITION');
   if (owner > mirror.runners.length) fail('SELECTION');
-  const value = values[kind];
-  if (kind === 5 && Math.abs(value) >= AMOUNT_END) fail('RANGE');
-  return () => {
-    const attributes = owner === 0 ? mirror.attributes : (mirror.runners[owner - 1]!.attributes ??= new Map());
-    if (kind) attributes.set(name, 'tibj'[kind - 4] + (kind === 6 ? (value ? 1 : 0) : value));
-    else attributes.delete(name);
-  };
-}
-
-function isId(id: string): boolean {
-  return id !== '' && utf8(id).length <= ID_BYTES_MAX && !/[\0-\x1f\x7f-\x9f]/.test(id);
+  if (Math.abs(integer) >= AMOUNT_END) fail('RANGE');
+  const kind = values.findIndex((value, field) => field > 3 && value !== undefined);
+  const value = kind < 0 ? undefined : 'tibj'[kind - 4] + (kind === 6 ? (values[6] ? '1' : '0') : values[kind]);
+  return [owner ? mirror.runners[owner - 1]!.attributes : mirror.attributes, name, value];
 }

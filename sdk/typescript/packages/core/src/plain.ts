@@ -147,7 +147,7 @@ function decodeRungs(
     // Away from the best is further down the list.
     else while (place < rungs.count && rungs.pairs[2 * place]! < key) place++;
     const old = rungs.amountAt(place, key);
-    const held = !isRelative ? 0 : isBeside ? changes.before(from, runner.number, field, price, old) : old;
+    const held = !isRelative ? 0 : isBeside ? changes.before(from, price, old) : old;
     let value = 0;
     if (!(head & 2)) {
       value = held > 0 ? held + reader.s() : reader.u();

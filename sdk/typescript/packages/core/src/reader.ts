@@ -45,10 +45,8 @@ export class Reader {
 
   /** Eight bytes, lowest first, as 16 hexadecimal digits. */
   hex(): string {
-    let text = '';
     const start = this.skip(8);
-    for (let at = start + 7; at >= start; at--) text += (this.bytes[at]! | 0x100).toString(16).slice(1);
-    return text;
+    return [...this.bytes.subarray(start, this.pos)].reverse().map((byte) => (byte | 256).toString(16).slice(1)).join('');
   }
 
   /** Passes over bytes; returns where they begin. */
@@ -59,71 +57,44 @@ export class Reader {
     return pos;
   }
 
-  /** A text in UTF-8 with its length before it. Written out because not every JavaScript engine has a TextDecoder. */
+  /** A text in UTF-8 with its length before it. Not every JavaScript engine has a TextDecoder; all of them have `escape`. */
   text(): string {
-    const { bytes } = this;
     let at = this.skip(this.u());
     let text = '';
-    while (at < this.pos) {
-      let code = bytes[at++]!;
-      if (code > 0x7f) {
-        let more = code > 0xef ? 3 : code > 0xdf ? 2 : 1;
-        const least = [0, 0x80, 0x800, 0x10000][more]!;
-        if (code < 0xc2 || code > 0xf4 || at + more > this.pos) fail('FRAME_MALFORMED', 'a text is not UTF-8');
-        for (code &= 0x3f >> more; more > 0; more--) {
-          const next = bytes[at++]!;
-          if (next >> 6 !== 2) fail('FRAME_MALFORMED', 'a text is not UTF-8');
-          code = (code << 6) | (next & 0x3f);
-        }
-        if (code < least || code > 0x10ffff || code >> 11 === 27) fail('FRAME_MALFORMED', 'a text is not UTF-8');
-      }
-      text += String.fromCodePoint(code);
+    let bits = 0;
+    for (; at < this.pos; at++) {
+      bits |= this.bytes[at]!;
+      text += String.fromCharCode(this.bytes[at]!);
     }
-    return text;
+    try {
+      return bits < 0x80 ? text : decodeURIComponent(escape(text));
+    } catch {
+      fail('FRAME_MALFORMED', 'a text is not UTF-8');
+    }
   }
 
   private long(): number {
-    const { bytes, end } = this;
-    let { pos } = this;
     let low = 0;
     let high = 0;
-    for (let shift = 0; ; shift += 7) {
-      if (pos >= end) fail('TRUNCATED');
-      const byte = bytes[pos++]!;
+    let shift = 0;
+    let byte: number;
+    do {
+      if (this.pos >= this.end) fail('TRUNCATED');
+      byte = this.bytes[this.pos++]!;
+      if (shift > 62 && byte > 1) fail('OVERLONG');
       const bits = byte & 0x7f;
-      if (shift < 28) {
-        low |= bits << shift;
-      } else if (shift === 28) {
-        low |= bits << 28;
-        high = bits >> 4;
-      } else {
-        if (shift === 63 && byte > 1) fail('OVERLONG');
-        high |= bits << (shift - 32);
-      }
-      if (byte < 0x80) {
-        if (byte === 0 && this.isStrict) fail('OVERLONG');
-        break;
-      }
-    }
-    this.pos = pos;
+      if (shift < 32) low |= bits << shift;
+      if (shift > 27) high |= shift < 32 ? bits >> 4 : bits << (shift - 32);
+      shift += 7;
+    } while (byte > 0x7f);
+    if (byte === 0 && this.isStrict) fail('OVERLONG');
     this.low = low >>> 0;
     this.high = high >>> 0;
     return this.high * TWO_32 + this.low;
   }
 }
 
-/** The bytes of a text in UTF-8; see {@link Reader.text}. */
+/** The bytes of a text in UTF-8. */
 export function utf8(text: string): number[] {
-  const bytes: number[] = [];
-  for (const char of text) {
-    const code = char.codePointAt(0)!;
-    if (code < 0x80) {
-      bytes.push(code);
-      continue;
-    }
-    let more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-    bytes.push(((0xff00 >> (more + 1)) & 0xff) | (code >> (6 * more)));
-    while (more-- > 0) bytes.push(0x80 | ((code >> (6 * more)) & 0x3f));
-  }
-  return bytes;
+  return [...unescape(encodeURIComponent(text))].map((char) => char.charCodeAt(0));
 }

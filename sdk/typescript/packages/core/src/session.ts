@@ -1,21 +1,13 @@
 import { Changes } from './changes.js';
-import {
-  type Cursor,
-  hello,
-  resync,
-  type ResyncReason,
-  subscribe,
-  type SubscriptionRequest,
-  unsubscribe,
-} from './client-message.js';
+import { type Cursor, hello, resync, type ResyncReason, subscribe, type SubscriptionRequest, unsubscribe } from './client-message.js';
+import { digestOf } from './digest.js';
 import type { Encoding } from './encoding.js';
 import { fail, ProtocolError } from './error.js';
 import { CONFLATIONS, RESUMES, type SessionEvent } from './event.js';
-import { digestOf } from './digest.js';
-import { Frame, FRAME_BYTES_MAX, FRAMES_JOINED_MAX, type Piece, PieceKind } from './frame.js';
+import { type Frame, FRAME_BYTES_MAX, FRAMES_JOINED_MAX, PieceKind, readFrame } from './frame.js';
 import { Market } from './market.js';
 import type { Values } from './message.js';
-import { Mirror, statusOf } from './mirror.js';
+import { type MarketState, Mirror, statusOf } from './mirror.js';
 import { applyPiece } from './piece.js';
 import { plain } from './plain.js';
 import { Telemetry } from './telemetry.js';
@@ -31,13 +23,16 @@ const RESYNC_MARKETS_MAX = 512;
 const UNREADABLE_MAX = 3;
 /** Error code of an answer to an unsubscribe of a subscription that is ended. */
 const UNKNOWN_SUBSCRIPTION = 11;
-/** Cells of a frame that are kept for those who look on. A fuller frame reports how many there were, and not which. */
+/** Cells of a frame that are kept for those who look on. A fuller frame tells how many there were, and not which. */
 const CHANGES_KEPT = 65_536;
+/** What a missing fixed64 field reads as. */
+const ZERO_64 = '0000000000000000';
 
 /** Where a session stands. */
 export type Connection = 'disconnected' | 'greeting' | 'established';
 
-interface Subscription {
+/** An interest, and what became of it. */
+export interface SubscriptionState {
   readonly request: SubscriptionRequest;
   /** It was complete at the session's cursor, so it can be resumed. */
   isSynced: boolean;
@@ -69,371 +64,363 @@ export class ClientSession {
   /** Markets that have changed, in cells or state, since somebody last emptied this. */
   readonly touched = new Set<Mirror>();
   readonly mirrors = new Map<number, Mirror>();
-  readonly subscriptions = new Map<number, Subscription>();
+  readonly subscriptions = new Map<number, SubscriptionState>();
 
-  private readonly byId = new Map<string, Mirror>();
-  private readonly encodings: readonly Encoding[];
-  private encoding: Encoding = plain;
-  private epoch: string | undefined;
+  readonly #config: SessionConfig;
+  readonly #encodings: readonly Encoding[];
+  #encoding: Encoding = plain;
+  readonly #byId = new Map<string, Mirror>();
+  #epoch: string | undefined;
   /** From where the session can resume: every subscription was complete there. */
-  private resumable: number | undefined;
+  #resumable: number | undefined;
   /** What was received is complete up to here, whatever subscribes are on their way. */
-  private complete: number | undefined;
-  /** Revision and sequence of the last frame in the chain, and the producers' clock in it; none until the gateway says. */
-  private position: { revision: number; sequence: number } | undefined;
-  private frameTime = 0;
+  #complete: number | undefined;
+  /** Revision and sequence of the last frame in the chain, once the gateway has said where the session stands. */
+  #revision = 0;
+  #sequence: number | undefined;
+  /** The producers' clock in that frame, in steps of 10 ms. */
+  #frameTime = 0;
   /** A subscription was resumed on this connection. */
-  private isResumed = false;
-  private joined: Uint8Array[] = [];
+  #isResumed = false;
+  #joined: Uint8Array[] = [];
+  #heartbeatIntervalMs = HEARTBEAT_INTERVAL_MS;
+  #heardMs = 0;
+  #isStale = false;
+  /** When the quietest producer vouched for its prices, by this client's clock. */
+  #vouchedMs: number | undefined;
   /** This client's clock minus the gateway's, and the shortest way that a heartbeat took. */
-  private clockOffsetMs = Infinity;
+  #clockOffsetMs = Infinity;
   /** When everything was live last, and whether prices have stopped being live since. */
-  private liveMs = 0;
-  private isDegraded = false;
-  private heartbeatIntervalMs = HEARTBEAT_INTERVAL_MS;
-  private heardMs = 0;
-  private isStale = false;
-  /** Age of the quietest producer's word, and when the gateway said so. */
-  private freshness: { ageMs: number; saidMs: number } | undefined;
+  #liveMs = 0;
+  #isDegraded = false;
   /** Unsubscribes sent on this connection that the gateway has not answered. */
-  private unsubscribing = 0;
+  #unsubscribing = 0;
   /** Markets may be held that no subscription names any more; the gateway has not said yet which. */
-  private holdsLeavers = false;
-  /** Some market or subscription is not live that would be when the cursor moves. */
-  private isUnsettled = false;
+  #holdsLeavers = false;
+  /** Some market or subscription is not live that may be when the cursor moves. */
+  #isUnsettled = false;
   /** Markets whose snapshot was asked for, and how many in a row could not be read. */
-  private readonly awaited = new Map<number, number>();
-  /** Markets to ask for at the end of the frame. */
-  private resyncs: number[] = [];
-  private resyncReason: ResyncReason = 'UNSPECIFIED';
-  private messages: Uint8Array[] = [];
-  private events: SessionEvent[] = [];
+  readonly #awaited = new Map<number, number>();
+  /** Markets to ask for at the end of the frame, and why the first of them. */
+  #resyncs: number[] = [];
+  #resyncReason: ResyncReason = 'UNSPECIFIED';
+  #messages: Uint8Array[] = [];
+  #events: SessionEvent[] = [];
 
-  constructor(private readonly config: SessionConfig) {
-    this.encodings = [...(config.encodings ?? []), plain];
+  constructor(config: SessionConfig) {
+    this.#config = config;
+    this.#encodings = [...(config.encodings ?? []), plain];
   }
 
   /** Subscribes, now or as soon as there is a connection. A number in use is replaced. Numbers begin at 1. */
   subscribe(number: number, request: SubscriptionRequest): void {
     const message = subscribe(number, request);
     const held = this.subscriptions.get(number);
-    const isReplaced = held !== undefined && keyOf(held.request) !== keyOf(request);
-    const isConnected = this.connection !== 'disconnected';
-    if (isConnected) {
-      this.holdsLeavers ||= isReplaced;
-      this.messages.push(message);
+    const isReplaced = held && JSON.stringify(held.request) !== JSON.stringify(request);
+    let unanswered = held?.unanswered ?? 0;
+    if (this.connection !== 'disconnected') {
+      if (isReplaced) this.#holdsLeavers = true;
+      unanswered++;
+      this.#messages.push(message);
     } else if (isReplaced) {
       // Which markets belonged to the old request alone is not known here.
-      this.dropEverything();
+      this.#dropEverything();
     }
-    this.subscriptions.set(number, {
-      request,
-      isSynced: false,
-      unanswered: (held?.unanswered ?? 0) + (isConnected ? 1 : 0),
-    });
-    this.subscriptionsChanged();
+    this.subscriptions.set(number, { request, isSynced: false, unanswered });
+    this.#subscriptionsChanged();
   }
 
   /** Ends a subscription; its markets leave when the gateway says so. */
   unsubscribe(number: number): void {
     if (!this.subscriptions.delete(number)) return;
-    this.subscriptionsChanged();
+    this.#subscriptionsChanged();
     if (this.connection === 'disconnected') {
-      this.dropEverything();
+      this.#dropEverything();
     } else {
-      this.unsubscribing++;
-      this.holdsLeavers = true;
-      this.messages.push(unsubscribe(number));
+      this.#unsubscribing++;
+      this.#holdsLeavers = true;
+      this.#messages.push(unsubscribe(number));
     }
   }
 
   /** A transport is there: says hello, with an access token where the gateway asks for one. */
   connected(nowMs: number, token = ''): void {
-    let isResumed = false;
-    for (const { isSynced } of this.subscriptions.values()) isResumed ||= isSynced;
-    if (this.holdsLeavers || !isResumed || this.resumable === undefined || this.awaited.size > RESYNC_MARKETS_MAX) {
+    const subscriptions = [...this.subscriptions];
+    const isResumable = this.cursor && subscriptions.some(([, { isSynced }]) => isSynced);
+    if (this.#holdsLeavers || !isResumable || this.#awaited.size > RESYNC_MARKETS_MAX) {
       // A gateway that never heard of the leavers would not say that they left; neither would one that is given no
       // cursor. And more markets than one resync may name are sooner subscribed to afresh.
-      this.dropEverything();
+      this.#dropEverything();
     }
-    this.holdsLeavers = false;
-    this.unsubscribing = 0;
-    this.isStale = false;
+    this.#forgetConnection();
+    this.#holdsLeavers = this.#isStale = this.#isResumed = false;
+    this.#unsubscribing = 0;
+    this.#clockOffsetMs = Infinity;
+    this.#encoding = plain;
+    this.#complete = this.#resumable;
+    this.#heardMs = nowMs;
     this.connection = 'greeting';
-    this.encoding = plain;
-    this.clockOffsetMs = Infinity;
-    this.complete = this.resumable;
-    this.heardMs = nowMs;
-    this.isResumed = false;
-    this.forgetConnection();
     this.telemetry.connections++;
-    const codes = this.encodings.map(({ number }) => number);
-    this.messages.push(hello(this.config.agent, codes, token));
+    const codes = this.#encodings.map(({ number }) => number);
+    this.#messages.push(hello(this.#config.agent, codes, token));
     // The gateway answers in order, so there is no need to wait for the welcome: one round trip less. What the cursor's
     // epoch is worth is the gateway's to say.
-    const { cursor } = this;
-    for (const [number, subscription] of this.subscriptions) {
+    for (const [number, subscription] of subscriptions) {
       subscription.unanswered = 1;
-      this.messages.push(subscribe(number, subscription.request, subscription.isSynced ? cursor : undefined));
+      this.#messages.push(subscribe(number, subscription.request, subscription.isSynced ? this.cursor : undefined));
     }
-    if (this.awaited.size > 0) this.messages.push(resync([...this.awaited.keys()], 'UNSPECIFIED'));
-    for (const number of this.awaited.keys()) this.awaited.set(number, 0);
+    const awaited = [...this.#awaited.keys()];
+    for (const number of awaited) this.#awaited.set(number, 0);
+    if (awaited.length > 0) this.#messages.push(resync(awaited, 'UNSPECIFIED'));
   }
 
   /** The transport is gone. What is held stays, and is stale until it has been caught up [RECON-2]. */
   disconnected(): void {
     this.connection = 'disconnected';
-    this.forgetConnection();
+    this.#forgetConnection();
     for (const subscription of this.subscriptions.values()) subscription.unanswered = 0;
-    this.goStale();
+    this.#goStale();
   }
 
   /** Takes one frame: all of it, or what does not fit is asked for again. Throws when the connection must be given up. */
   handleFrame(nowMs: number, bytes: Uint8Array): void {
-    if (this.connection === 'disconnected') fail('NOT_CONNECTED', 'a frame came while disconnected');
-    if (bytes.length > FRAME_BYTES_MAX) {
-      fail('FRAME_TOO_LONG', `a frame of ${bytes.length} bytes is longer than ${FRAME_BYTES_MAX}`);
-    }
-    let frame = new Frame(bytes);
-    this.heardMs = nowMs;
-    this.isStale = false;
+    if (this.connection === 'disconnected') fail('NOT_CONNECTED');
+    if (bytes.length > FRAME_BYTES_MAX) fail('FRAME_TOO_LONG', `${bytes.length} bytes, more than ${FRAME_BYTES_MAX}`);
+    let frame = readFrame(bytes);
+    this.#heardMs = nowMs;
+    this.#isStale = false;
     this.telemetry.bytes += bytes.length;
     this.changes.reset();
-    const { joined } = this;
+    this.#joined.push(bytes);
     if (frame.fields[17]) {
-      if (joined.length + 1 >= FRAMES_JOINED_MAX) fail('TOO_MANY_JOINED');
-      joined.push(bytes);
+      if (this.#joined.length >= FRAMES_JOINED_MAX) fail('TOO_MANY_JOINED');
       return;
     }
+    if (this.#joined.length > 1) frame = readFrame(join(this.#joined));
+    this.#joined = [];
     this.telemetry.frames++;
-    if (joined.length > 0) {
-      this.joined = [];
-      frame = new Frame(join([...joined, bytes]));
-    }
-    this.applyFrame(nowMs, frame);
+    this.#applyFrame(nowMs, frame);
   }
 
   /** When {@link handleTimeout} wants to be called, if at all. */
   get timeoutMs(): number | undefined {
-    return this.connection === 'disconnected' || this.isStale ? undefined : this.heardMs + this.staleAfterMs + 1;
+    return this.connection === 'disconnected' || this.#isStale ? undefined : this.#heardMs + this.staleAfterMs + 1;
   }
 
   /** The time has come. Returns whether the transport should be given up: the gateway has been silent for too long. */
   handleTimeout(nowMs: number): boolean {
     if (this.connection === 'disconnected' || !this.isSilent(nowMs)) return false;
-    if (!this.isStale) {
-      this.isStale = true;
+    if (!this.#isStale) {
+      this.#isStale = true;
       this.telemetry.stale++;
-      this.goStale();
-      this.events.push({ type: 'stale' });
+      this.#goStale();
+      this.#events.push({ type: 'stale' });
     }
     return true;
   }
 
   /** How long the gateway may be silent. */
   get staleAfterMs(): number {
-    return this.heartbeatIntervalMs * STALE_AFTER_INTERVALS;
+    return this.#heartbeatIntervalMs * STALE_AFTER_INTERVALS;
   }
 
   /** From where the session can resume. */
   get cursor(): Cursor | undefined {
-    const { epoch, resumable: revision } = this;
-    return epoch === undefined || revision === undefined ? undefined : { epoch, revision };
+    return this.#epoch && this.#resumable !== undefined ? { epoch: this.#epoch, revision: this.#resumable } : undefined;
   }
 
   /** Whether everything subscribed to is complete and live. */
   get isSynced(): boolean {
-    if (this.connection !== 'established' || this.isStale) return false;
-    for (const { unanswered, isSynced } of this.subscriptions.values()) if (unanswered > 0 || !isSynced) return false;
-    for (const { state } of this.mirrors.values()) if (state !== 'live') return false;
-    return true;
+    return (
+      this.connection === 'established' &&
+      !this.#isStale &&
+      [...this.subscriptions.values()].every(({ unanswered, isSynced }) => isSynced && !unanswered) &&
+      [...this.mirrors.values()].every(({ state }) => state === 'live')
+    );
   }
 
   /** A market by id. */
   market(id: string): Market | undefined {
-    const mirror = this.byId.get(id);
-    return mirror && this.handle(mirror);
+    const mirror = this.#byId.get(id);
+    return mirror && this.marketOf(mirror);
   }
 
   /** All markets held. */
-  *markets(): IterableIterator<Market> {
-    for (const mirror of this.mirrors.values()) yield this.handle(mirror);
+  markets(): Market[] {
+    return [...this.mirrors.values()].map((mirror) => this.marketOf(mirror));
   }
 
   /** Messages to send, in order. */
   takeMessages(): Uint8Array[] {
-    const { messages } = this;
-    if (messages.length > 0) this.messages = [];
-    return messages;
+    return this.#messages.splice(0);
   }
 
   /** What has happened, in order. */
   takeEvents(): SessionEvent[] {
-    const { events } = this;
-    if (events.length > 0) this.events = [];
-    return events;
+    return this.#events.splice(0);
   }
 
-  /** Whether nothing was heard for so long that prices must not be trusted; judged by the clock when something is read [STALE-2]. */
-  isSilent(nowMs = this.config.clock()): boolean {
-    return nowMs - this.heardMs > this.staleAfterMs;
+  /** Whether nothing was heard for so long that prices must not be trusted; judged when something is read [STALE-2]. */
+  isSilent(nowMs = this.#config.clock()): boolean {
+    return nowMs - this.#heardMs > this.staleAfterMs;
   }
 
   /** How long ago the quietest producer vouched for its prices, in milliseconds, if anybody said. */
-  ageMs(nowMs = this.config.clock()): number | undefined {
-    return this.freshness && this.freshness.ageMs + Math.max(nowMs - this.freshness.saidMs, 0);
+  get ageMs(): number | undefined {
+    return this.#vouchedMs === undefined ? undefined : this.#config.clock() - this.#vouchedMs;
   }
 
   /** Numbers of the subscriptions that name a market. */
   subscribersOf(mirror: Mirror): readonly number[] {
-    if (!mirror.subscribers) {
-      mirror.subscribers = [];
-      for (const [number, { request }] of this.subscriptions) {
-        if (names(request.topics, mirror)) mirror.subscribers.push(number);
-      }
-    }
-    return mirror.subscribers;
+    return (mirror.subscribers ??= [...this.subscriptions]
+      .filter(([, { request }]) => names(request.topics, mirror))
+      .map(([number]) => number));
   }
 
   /** Whether a market's rungs hold amounts of money, and not only the word that they are there [VIEW-2]. */
   showsAmounts(mirror: Mirror): boolean {
     return this.subscribersOf(mirror).some((number) => {
-      const subscription = this.subscriptions.get(number);
-      return subscription?.isSynced && !subscription.request.view.includes('prices');
+      const { isSynced, request } = this.subscriptions.get(number)!;
+      return isSynced && !request.view.includes('prices');
     });
   }
 
-  private handle(mirror: Mirror): Market {
-    return (mirror.handle ??= new Market(mirror, this)) as Market;
+  /** What people read a mirror through. */
+  marketOf(mirror: Mirror): Market {
+    return (mirror.market ??= new Market(mirror, this));
   }
 
-  private applyFrame(nowMs: number, frame: Frame): void {
-    const [, welcome, heartbeat, subscribed, error, drain, advance, cursor, position] = frame.fields;
-    if (welcome) this.welcomed(welcome);
-    if (error) this.refused(error);
-    if (drain) this.events.push({ type: 'drain', reconnectAfterMs: drain[1] ?? 0 });
+  #applyFrame(nowMs: number, frame: Frame): void {
+    const { fields, pieces } = frame;
+    const [, [welcome] = NONE, [heartbeat] = NONE, [subscribed] = NONE, [error] = NONE, [drain] = NONE] = fields;
+    const advance: number | undefined = fields[6];
+    const [position] = fields[8] ?? NONE;
+    if (welcome) this.#welcomed(welcome);
+    if (error) this.#refused(error);
+    if (drain) this.#events.push({ type: 'drain', reconnectAfterMs: drain[1] ?? 0 });
     if (this.connection !== 'established') {
       // A gateway that is going away says so to those it has not greeted yet, too.
       if (error || drain) return;
-      fail('NOT_WELCOMED', 'the gateway spoke before its welcome');
+      fail('NOT_WELCOMED');
     }
-    if (subscribed) this.subscribed(subscribed);
-    if (!this.follows(frame)) {
-      this.lost(position !== undefined);
+    if (subscribed) this.#subscribed(subscribed);
+    if (!this.#follows(fields, heartbeat, position)) {
+      this.#lost(position);
       return;
     }
-    for (const number of frame.removed) this.remove(number);
-    this.applyPieces(frame);
-    const isAnswered = this.isAnswered();
+    for (const number of fields[20] ?? NONE) this.#remove(number);
+    if (pieces.length > 0) this.#applyPieces(frame);
+    const isAnswered = this.#isAnswered();
     // The catch-up has named what left.
-    if (position && isAnswered) this.holdsLeavers = false;
+    if (position && isAnswered) this.#holdsLeavers = false;
     if (heartbeat) {
-      this.freshness = heartbeat[2] === undefined ? undefined : { ageMs: heartbeat[2], saidMs: nowMs };
-      this.clockOffsetMs = Math.min(this.clockOffsetMs, nowMs - (heartbeat[3] ?? 0));
+      this.#vouchedMs = heartbeat[2] === undefined ? undefined : nowMs - heartbeat[2];
+      this.#clockOffsetMs = Math.min(this.#clockOffsetMs, nowMs - (heartbeat[3] ?? 0));
     }
-    if (advance !== undefined && frame.pieces.length > 0 && this.clockOffsetMs < Infinity) {
-      this.telemetry.applyDelayMs.add(nowMs - this.clockOffsetMs - 10 * this.frameTime);
+    if (pieces.length > 0 && advance !== undefined && this.#clockOffsetMs < Infinity) {
+      this.telemetry.applyDelayMs.add(nowMs - this.#clockOffsetMs - 10 * this.#frameTime);
     }
+    const reached = fields[7] ?? (advance === undefined ? (position ?? heartbeat)?.[1] : this.#revision);
     // Without a position nothing is known to be complete: the gateway has not said where the session stands, or frames
     // were lost and the catch-up is on its way.
-    if (this.position && (cursor ?? advance ?? position ?? heartbeat) !== undefined) {
-      const reached = cursor ?? (advance === undefined ? (position?.[1] ?? heartbeat?.[1] ?? 0) : this.position.revision);
-      this.complete = reached;
+    if (this.#sequence !== undefined && reached !== undefined) {
+      this.#complete = reached;
       // What the gateway says before it has answered every subscribe is not about everything that is held.
-      if (isAnswered) this.settle(nowMs, reached);
+      if (isAnswered) this.#settle(nowMs, reached);
     }
     // Until the last subscribe is answered, the gateway may follow a market in a narrower view than is held.
-    if (isAnswered) for (const digest of frame.digests) this.checkDigest(digest);
-    this.sendResyncs();
+    if (isAnswered) for (const digest of fields[19] ?? NONE) this.#checkDigest(digest);
+    // One message per frame and 512 markets, however many did not fit.
+    while (this.#resyncs.length > 0) {
+      this.#messages.push(resync(this.#resyncs.splice(0, RESYNC_MARKETS_MAX), this.#resyncReason));
+    }
   }
 
-  private welcomed([, epoch = '0'.repeat(16), , encoding = 1, intervalMs = 0, session = '']: Values): void {
-    if (this.epoch !== undefined && this.epoch !== epoch) {
+  #welcomed([, epoch = ZERO_64, , encoding, intervalMs, session = '']: Values): void {
+    if (this.#epoch && this.#epoch !== epoch) {
       // Numbers mean something else now: nothing of the old log may be shown.
       this.telemetry.epochsChanged++;
-      this.dropEverything();
+      this.#dropEverything();
     }
-    this.encoding =
-      this.encodings.find(({ number }) => number === encoding) ??
-      fail('NOT_WELCOMED', `the gateway chose encoding ${encoding}, which was not offered`);
-    this.epoch = epoch;
+    this.#encoding = this.#encodings.find(({ number }) => number === encoding) ?? plain;
+    this.#epoch = epoch;
     this.connection = 'established';
-    if (intervalMs > 0) this.heartbeatIntervalMs = intervalMs;
-    this.events.push({ type: 'welcomed', epoch, session });
+    if (intervalMs) this.#heartbeatIntervalMs = intervalMs;
+    this.#events.push({ type: 'welcomed', epoch, session });
   }
 
   /**
    * A request was refused. A refused subscription must not keep the others from being complete; but the number may have
    * been used again since, and then the later request is not answered yet.
    */
-  private refused([, code = 0, message = '', number = 0]: Values): void {
-    this.events.push({ type: 'refused', code, message, subscription: number });
-    const subscription = this.subscriptions.get(number);
-    if (code === UNKNOWN_SUBSCRIPTION) {
-      this.unsubscribing = Math.max(this.unsubscribing - 1, 0);
-    } else if (subscription) {
-      subscription.unanswered = Math.max(subscription.unanswered - 1, 0);
-      if (subscription.unanswered === 0) {
-        this.subscriptions.delete(number);
-        this.subscriptionsChanged();
-      }
+  #refused([, code = 0, message = '', subscription = 0]: Values): void {
+    this.#events.push({ type: 'refused', code, message, subscription });
+    if (code === UNKNOWN_SUBSCRIPTION) this.#unsubscribeAnswered();
+    else if (this.#subscribeAnswered(subscription)?.unanswered === 0) {
+      this.subscriptions.delete(subscription);
+      this.#subscriptionsChanged();
     }
   }
 
-  private subscribed([, number = 0, rateMs = 0, markets = 0, code = 0, isEnded]: Values): void {
+  #subscribed([, subscription = 0, rateMs = 0, markets = 0, code, isEnded]: Values): void {
     if (isEnded) {
-      this.unsubscribing = Math.max(this.unsubscribing - 1, 0);
+      this.#unsubscribeAnswered();
       return;
     }
-    const resume = RESUMES[code] ?? 'FRESH';
-    const subscription = this.subscriptions.get(number);
-    if (subscription) {
-      subscription.unanswered = Math.max(subscription.unanswered - 1, 0);
-      subscription.isSynced = false;
-      this.isUnsettled = true;
-    }
+    const resume = RESUMES[code ?? 0] ?? 'FRESH';
+    const held = this.#subscribeAnswered(subscription);
+    if (held) held.isSynced = false;
+    this.#isUnsettled = true;
     if (resume === 'TOO_OLD') {
       // The horizon has passed the cursor between two answers. What the first one vouched for cannot be told from what
       // nobody vouches for, so all of it is asked for together.
-      if (this.isResumed) fail('LOST', 'the resume horizon passed between two answers; connect again');
+      if (this.#isResumed) fail('LOST');
       // Whatever this connection has not sent again may be gone.
       for (const { number, connection } of this.mirrors.values()) {
-        if (connection !== this.telemetry.connections) this.remove(number);
+        if (connection !== this.telemetry.connections) this.#remove(number);
       }
     } else if (resume === 'CAUGHT_UP') {
-      this.isResumed = true;
+      this.#isResumed = true;
       this.telemetry.resumes++;
     }
-    this.events.push({ type: 'subscribed', subscription: number, rateMs, markets, resume });
+    this.#events.push({ type: 'subscribed', subscription, rateMs, markets, resume });
+  }
+
+  #subscribeAnswered(number: number): SubscriptionState | undefined {
+    const subscription = this.subscriptions.get(number);
+    if (subscription?.unanswered) subscription.unanswered--;
+    return subscription;
+  }
+
+  #unsubscribeAnswered(): void {
+    if (this.#unsubscribing) this.#unsubscribing--;
   }
 
   /** Whether the gateway has answered every subscribe and unsubscribe of this connection. */
-  private isAnswered(): boolean {
-    if (this.unsubscribing > 0) return false;
-    for (const { unanswered } of this.subscriptions.values()) if (unanswered > 0) return false;
-    return true;
+  #isAnswered(): boolean {
+    let unanswered = this.#unsubscribing;
+    for (const subscription of this.subscriptions.values()) unanswered += subscription.unanswered;
+    return unanswered === 0;
   }
 
   /** Moves the session's position, or finds that the frame does not follow what was received before. */
-  private follows({ fields }: Frame): boolean {
-    const [, , heartbeat, , , , advance, , position] = fields;
+  #follows(fields: Values, heartbeat: Values | undefined, position: Values | undefined): boolean {
     if (position) {
       const [, revision = 0, sequence = 0, since = 0, time = 0] = position;
-      this.position = { revision, sequence };
-      this.frameTime = time;
+      this.#revision = revision;
+      this.#sequence = sequence;
+      this.#frameTime = time;
       // A catch-up stands on its own, if it begins no later than where this session ends.
-      return since === 0 || (this.complete !== undefined && this.complete >= since);
+      return since === 0 || (this.#complete ?? -1) >= since;
     }
-    const held = this.position;
+    const advance: number | undefined = fields[6];
     if (advance !== undefined) {
-      if (!held) return false;
-      const sequence = (held.sequence + 1) >>> 0;
-      if (sequence % 128 !== advance % 128) return false;
-      held.sequence = sequence;
-      held.revision = Math.min(held.revision + Math.floor(advance / 128), Number.MAX_SAFE_INTEGER);
-      this.frameTime += fields[13] ?? 0;
+      if (this.#sequence === undefined || (this.#sequence + 1) % 128 !== advance % 128) return false;
+      this.#sequence = (this.#sequence + 1) >>> 0;
+      this.#revision += Math.floor(advance / 128);
+      this.#frameTime += fields[13] ?? 0;
     }
-    return !heartbeat || !held || (heartbeat[4] ?? 0) === held.sequence;
+    return !heartbeat || this.#sequence === undefined || (heartbeat[4] ?? 0) === this.#sequence;
   }
 
   /**
@@ -442,222 +429,223 @@ export class ClientSession {
    * Where the gateway may follow the markets in other views than this session knows of, a catch-up would not be in the
    * view that is held: then only a new connection helps, on which every subscription is named again.
    */
-  private lost(isCatchUp: boolean): void {
-    if (isCatchUp || !this.isAnswered() || this.holdsLeavers) {
-      fail('LOST', 'frames were lost while subscriptions changed; connect again');
-    }
+  #lost(position: Values | undefined): void {
+    if (position || !this.#isAnswered() || this.#holdsLeavers) fail('LOST');
     // Asked for already, or not told yet where the session stands.
-    if (!this.position) return;
-    this.position = undefined;
+    if (this.#sequence === undefined) return;
+    this.#sequence = undefined;
+    this.#isDegraded = true;
     this.telemetry.gaps++;
-    this.isDegraded = true;
-    for (const mirror of this.mirrors.values()) this.setState(mirror, 'syncing');
-    this.events.push({ type: 'gap' });
-    this.messages.push(resync([], 'GAP', this.complete ?? 0));
+    for (const mirror of this.mirrors.values()) this.#setState(mirror, 'syncing');
+    this.#events.push({ type: 'gap' });
+    this.#messages.push(resync([], 'GAP', this.#complete ?? 0));
   }
 
-  private applyPieces(frame: Frame): void {
+  #applyPieces(frame: Frame): void {
+    const { pieces, fields } = frame;
+    const definitions = byMarket(fields[9]);
+    const edges = byMarket(fields[18]);
     // What does not fit is told before what does.
     const events: SessionEvent[] = [];
-    for (const piece of frame.pieces) this.apply(piece, frame, events);
-    for (const event of events) this.events.push(event);
+    for (let at = 0; at < pieces.length; at += 4) {
+      const number = pieces[at + 1]!;
+      const kind = pieces[at] as PieceKind;
+      frame.reader.pos = pieces[at + 2]!;
+      frame.reader.end = pieces[at + 3]!;
+      this.#applyPiece(kind, number, frame, definitions?.get(number)?.[0], edges?.get(number) ?? NONE, events);
+    }
+    this.#events.push(...events);
   }
 
-  private apply(piece: Piece, frame: Frame, events: SessionEvent[]): void {
-    const { kind, market: number } = piece;
+  #applyPiece(
+    kind: PieceKind,
+    number: number,
+    { reader, fields }: Frame,
+    definition: Values | undefined,
+    edges: readonly Values[],
+    events: SessionEvent[],
+  ): void {
     const isSnapshot = kind === PieceKind.Snapshot;
     const { changes, telemetry } = this;
-    const { reader } = frame;
-    let mirror = this.mirrors.get(number);
     // Asked for already; nothing that comes before the snapshot can be used.
-    if (!isSnapshot && this.awaited.has(number)) return;
-    const target = isSnapshot ? new Mirror(number) : mirror;
-    if (!target) {
-      this.resync(number, 'UNKNOWN_MARKET');
-      return;
-    }
-    if (!this.keepsChanges || changes.length > CHANGES_KEPT) changes.reset();
+    if (!isSnapshot && this.#awaited.has(number)) return;
+    const held = this.mirrors.get(number);
+    let mirror = isSnapshot ? new Mirror(number) : held;
+    if (!this.keepsChanges || changes.length > CHANGES_KEPT) changes.length = 0;
     changes.cleared = 0;
     const from = changes.length;
-    const held = target.revision;
-    const before = mirror?.status();
-    reader.isStrict = true;
-    reader.pos = piece.start;
-    reader.end = piece.end;
+    const before = held?.status();
+    const since = held?.revision ?? 0;
     try {
-      const definition = frame.definitions.get(number);
-      const { position, frameTime, encoding } = this;
-      if (!applyPiece(target, kind, reader, definition, position?.revision ?? 0, frameTime, encoding, changes)) return;
+      if (!mirror) fail('UNKNOWN_MARKET');
+      if (!applyPiece(mirror, kind, reader, definition, this.#revision, this.#frameTime, this.#encoding, changes)) return;
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      telemetry.piecesUnreadable++;
-      this.pieceFailed(number, error, isSnapshot);
+      this.#pieceFailed(number, error, isSnapshot);
       return;
     }
-    const cells = changes.length - from - changes.cleared;
+    const to = changes.length;
+    const cells = to - from - changes.cleared;
     telemetry.cells += cells;
     if (isSnapshot) {
-      if (mirror) {
-        if (mirror.id !== target.id && this.byId.get(mirror.id) === mirror) this.byId.delete(mirror.id);
-        mirror.become(target);
-      } else {
-        mirror = target;
-        this.mirrors.set(number, mirror);
-      }
-      this.byId.set(mirror.id, mirror);
-      this.awaited.delete(number);
-      this.setState(mirror, 'syncing');
-      this.isUnsettled = true;
       telemetry.snapshots++;
+      if (held) {
+        if (held.id !== mirror.id) this.#forgetId(held);
+        held.become(mirror);
+        mirror = held;
+      }
+      this.mirrors.set(number, mirror);
+      this.#byId.set(mirror.id, mirror);
+      this.#awaited.delete(number);
+      mirror.state = 'syncing';
+      this.#isUnsettled = true;
     }
-    mirror = mirror!;
     mirror.connection = telemetry.connections;
-    if (frame.definitions.has(number)) mirror.subscribers = undefined;
-    this.touch(mirror);
-    const market = this.handle(mirror);
-    const { revision } = mirror;
+    if (definition) mirror.subscribers = undefined;
+    this.#touch(mirror);
+    const market = this.marketOf(mirror);
     const status = mirror.status();
-    let isTold = false;
-    for (const [, , revision = 0, code = 0] of (!isSnapshot && frame.edges.get(number)) || []) {
-      if (revision <= held) continue;
+    let isTold = isSnapshot && before === undefined;
+    for (const [, , revision = 0, code = 0] of isSnapshot ? NONE : edges) {
+      if (revision <= since) continue;
       isTold = true;
       events.push({ type: 'status', market, revision, status: statusOf(code) });
     }
-    if (before !== undefined && before !== status && !isTold) events.push({ type: 'status', market, revision, status });
+    if (!isTold && before !== status) events.push({ type: 'status', market, revision: mirror.revision, status });
     if (isSnapshot) {
       events.push({ type: 'snapshot', market });
     } else {
-      const code = frame.fields[16] ?? 0;
-      if (code === 2) telemetry.conflatedSlow++;
-      const conflated = CONFLATIONS[code] ?? 'NONE';
-      events.push({ type: 'changed', market, cells, conflated, from, to: changes.length });
+      const conflated = CONFLATIONS[fields[16] ?? 0] ?? 'NONE';
+      if (conflated === 'RECEIVER_SLOW') telemetry.conflatedSlow++;
+      events.push({ type: 'changed', market, cells, conflated, from, to });
     }
   }
 
-  private pieceFailed(number: number, error: ProtocolError, isSnapshot: boolean): void {
-    const unreadable = isSnapshot ? (this.awaited.get(number) ?? 0) + 1 : 0;
-    if (unreadable >= UNREADABLE_MAX) {
-      this.awaited.set(number, unreadable);
-      this.events.push({ type: 'abandoned', number });
-      return;
-    }
-    this.resync(number, error.name === 'UNKNOWN_MARKET' ? 'UNKNOWN_MARKET' : 'MALFORMED');
-    this.awaited.set(number, unreadable);
+  #pieceFailed(number: number, { name }: ProtocolError, isSnapshot: boolean): void {
+    this.telemetry.piecesUnreadable++;
+    const unreadable = isSnapshot ? (this.#awaited.get(number) ?? 0) + 1 : 0;
+    if (unreadable < UNREADABLE_MAX) this.#resync(number, name === 'UNKNOWN_MARKET' ? name : 'MALFORMED');
+    else this.#events.push({ type: 'abandoned', number });
+    this.#awaited.set(number, unreadable);
   }
 
-  private resync(number: number, reason: ResyncReason): void {
+  #resync(number: number, reason: ResyncReason): void {
     const mirror = this.mirrors.get(number);
-    if (mirror) this.setState(mirror, 'syncing');
-    this.awaited.set(number, 0);
-    this.events.push({ type: 'resyncing', number, reason });
-    if (this.resyncs.length === 0) this.resyncReason = reason;
-    this.resyncs.push(number);
-  }
-
-  /** One message per frame, however many markets did not fit. */
-  private sendResyncs(): void {
-    const { resyncs } = this;
-    for (let at = 0; at < resyncs.length; at += RESYNC_MARKETS_MAX) {
-      this.messages.push(resync(resyncs.slice(at, at + RESYNC_MARKETS_MAX), this.resyncReason));
-    }
-    this.resyncs.length = 0;
+    if (mirror) this.#setState(mirror, 'syncing');
+    this.#awaited.set(number, 0);
+    this.#events.push({ type: 'resyncing', number, reason });
+    if (this.#resyncs.push(number) === 1) this.#resyncReason = reason;
   }
 
   /** A cursor was reached: what has arrived is complete. */
-  private settle(nowMs: number, revision: number): void {
-    this.resumable = revision;
-    const { liveMs } = this;
-    this.liveMs = nowMs;
-    if (!this.isUnsettled) return;
-    this.isUnsettled = false;
-    let isSettled = false;
-    for (const subscription of this.subscriptions.values()) {
-      isSettled ||= !subscription.isSynced;
-      subscription.isSynced = true;
+  #settle(nowMs: number, revision: number): void {
+    this.#resumable = revision;
+    const { telemetry } = this;
+    if (this.#isUnsettled) {
+      let isSettled = false;
+      for (const subscription of this.subscriptions.values()) {
+        isSettled ||= !subscription.isSynced;
+        subscription.isSynced = true;
+      }
+      for (const mirror of this.mirrors.values()) {
+        if (mirror.state === 'live' || this.#awaited.has(mirror.number)) continue;
+        this.#setState(mirror, 'live');
+        isSettled = true;
+      }
+      this.#isUnsettled = false;
+      if (isSettled) this.#events.push({ type: 'synced', revision });
+      if (this.#isDegraded) telemetry.stalenessMs.add(nowMs - this.#liveMs);
+      this.#isDegraded = false;
     }
-    for (const mirror of this.mirrors.values()) {
-      if (mirror.state === 'live' || this.awaited.has(mirror.number)) continue;
-      this.setState(mirror, 'live');
-      isSettled = true;
-    }
-    this.isUnsettled = false;
-    if (this.isDegraded) this.telemetry.stalenessMs.add(nowMs - liveMs);
-    this.isDegraded = false;
-    if (isSettled) this.events.push({ type: 'synced', revision });
+    this.#liveMs = nowMs;
   }
 
-  private checkDigest([, number = 0, digest = '0'.repeat(16)]: Values): void {
-    if (this.awaited.has(number)) return;
+  #checkDigest([, number = 0, digest = ZERO_64]: Values): void {
+    if (this.#awaited.has(number)) return;
     const mirror = this.mirrors.get(number);
     if (!mirror) {
       // The gateway follows it for this session, so the frame that brought it was lost.
-      this.resync(number, 'UNKNOWN_MARKET');
+      this.#resync(number, 'UNKNOWN_MARKET');
       return;
     }
     const held = digestOf(mirror);
-    if (held === undefined) return;
+    if (!held) return;
     this.telemetry.digestsChecked++;
     if (held !== digest) {
       this.telemetry.digestMismatches++;
-      this.resync(number, 'DIGEST');
+      this.#resync(number, 'DIGEST');
     }
   }
 
-  private remove(number: number): void {
-    this.awaited.delete(number);
+  #remove(number: number): void {
+    this.#awaited.delete(number);
     const mirror = this.mirrors.get(number);
     if (!mirror) return;
     this.mirrors.delete(number);
-    // The feed may offer the market again, under a new number that is here already.
-    if (this.byId.get(mirror.id) === mirror) this.byId.delete(mirror.id);
+    this.#forgetId(mirror);
     // Whoever still reads it must not take it for live.
-    this.setState(mirror, 'stale');
-    this.events.push({ type: 'removed', market: this.handle(mirror) });
+    this.#setState(mirror, 'stale');
+    this.#events.push({ type: 'removed', market: this.marketOf(mirror) });
   }
 
-  private dropEverything(): void {
-    this.resumable = undefined;
-    this.complete = undefined;
-    this.awaited.clear();
-    for (const number of [...this.mirrors.keys()].sort((a, b) => a - b)) this.remove(number);
+  /** The feed may offer a market again, under a new number that is here already. */
+  #forgetId(mirror: Mirror): void {
+    if (this.#byId.get(mirror.id) === mirror) this.#byId.delete(mirror.id);
+  }
+
+  #dropEverything(): void {
+    this.#resumable = this.#complete = undefined;
+    this.#awaited.clear();
+    for (const number of [...this.mirrors.keys()].sort((a, b) => a - b)) this.#remove(number);
     for (const subscription of this.subscriptions.values()) subscription.isSynced = false;
-    this.isUnsettled = true;
+    this.#isUnsettled = true;
   }
 
-  private goStale(): void {
+  #goStale(): void {
     for (const mirror of this.mirrors.values()) {
       if (mirror.state !== 'live') continue;
-      this.isDegraded = true;
-      this.setState(mirror, 'stale');
+      this.#isDegraded = true;
+      this.#setState(mirror, 'stale');
     }
   }
 
-  private forgetConnection(): void {
-    this.joined = [];
-    this.position = undefined;
-    this.messages = [];
-    this.resyncs.length = 0;
+  #forgetConnection(): void {
+    this.#joined = [];
+    this.#sequence = undefined;
+    this.#messages = [];
+    this.#resyncs = [];
   }
 
-  private subscriptionsChanged(): void {
-    this.isUnsettled = true;
+  #subscriptionsChanged(): void {
+    this.#isUnsettled = true;
     for (const mirror of this.mirrors.values()) mirror.subscribers = undefined;
   }
 
-  private setState(mirror: Mirror, state: Mirror['state']): void {
+  #setState(mirror: Mirror, state: MarketState): void {
     mirror.state = state;
-    if (state !== 'live') this.isUnsettled = true;
-    this.touch(mirror);
+    if (state !== 'live') this.#isUnsettled = true;
+    this.#touch(mirror);
   }
 
-  private touch(mirror: Mirror): void {
+  #touch(mirror: Mirror): void {
     mirror.version++;
     this.touched.add(mirror);
   }
 }
 
-function keyOf({ topics, view, rateMs }: SubscriptionRequest): string {
-  return JSON.stringify([topics, view, rateMs]);
+/** What a missing list reads as. */
+const NONE: Values = [];
+
+/** Groups messages by their first field, which is a market's number. */
+function byMarket(messages: Values | undefined): Map<number, Values[]> | undefined {
+  if (!messages) return undefined;
+  const groups = new Map<number, Values[]>();
+  for (const message of messages) {
+    const group = groups.get(message[1] ?? 0);
+    if (group) group.push(message);
+    else groups.set(message[1] ?? 0, [message]);
+  }
+  return groups;
 }
 
 function join(parts: readonly Uint8Array[]): Uint8Array {

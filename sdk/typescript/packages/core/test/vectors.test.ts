@@ -6,19 +6,20 @@ import {
   applyPiece,
   Changes,
   digestOf,
-  Frame,
   hello,
   Mirror,
   murmur3,
   PieceKind,
   plain,
   Reader,
+  readFrame,
   readMessage,
   resync,
   RESYNC_REASONS,
   Runner,
   subscribe,
   unsubscribe,
+  type Values,
 } from '@oddswire/core/internal';
 import { marketJson, type Vector, vectors } from '@oddswire/testing';
 
@@ -71,7 +72,7 @@ function digest({ input, expected }: Vector): void {
   const { selections, attributes, cells } = input.shown;
   for (const [id, handicap] of selections) mirror.runners.push(new Runner(mirror.runners.length, String(id), handicap));
   for (const [owner, name, type, value] of attributes) {
-    const target = owner === 'market' ? mirror.attributes : (mirror.runners[owner]!.attributes ??= new Map());
+    const target = owner === 'market' ? mirror.attributes : mirror.runners[owner]!.attributes;
     target.set(name, type[0] + (type === 'boolean' ? Number(value) : value));
   }
   for (const [owner, name, ...values] of cells) {
@@ -148,21 +149,24 @@ function subscribeAs(client: ClientSession, { subscription, topics, view, rate_m
 
 /** The errors of the pieces in a frame, each read against a copy of the market that is held. */
 function pieceErrors(client: ClientSession, bytes: Uint8Array): unknown[] {
-  let frame: Frame;
+  let frame: ReturnType<typeof readFrame>;
   try {
-    frame = new Frame(bytes);
+    frame = readFrame(bytes);
   } catch {
     return [];
   }
-  return frame.pieces.flatMap(({ kind, market, start, end }) => {
+  const { pieces, fields } = frame;
+  return Array.from({ length: pieces.length / 4 }, (_, at) => pieces.slice(4 * at, 4 * at + 4)).flatMap((piece) => {
+    const [kind, market, pos, end] = piece as [PieceKind, number, number, number];
     const held = client.mirrors.get(market);
     const target = kind === PieceKind.Snapshot ? new Mirror(market) : held && structuredMirror(held);
     if (!target) return [{ market, error: 'UNKNOWN_MARKET' }];
     const reader = new Reader(bytes);
-    Object.assign(reader, { isStrict: true, pos: start, end });
+    Object.assign(reader, { isStrict: true, pos, end });
     try {
       const time = 170_000_000_000;
-      applyPiece(target, kind, reader, frame.definitions.get(market), Number.MAX_SAFE_INTEGER, time, plain, new Changes());
+      const definition = fields[9]?.find((definition: Values) => (definition[1] ?? 0) === market);
+      applyPiece(target, kind, reader, definition, Number.MAX_SAFE_INTEGER, time, plain, new Changes());
       return [];
     } catch (error) {
       assert.ok(error instanceof ProtocolError);
@@ -179,7 +183,7 @@ function structuredMirror(held: Mirror): Mirror {
   copy.runners = held.runners.map((runner) => {
     const to = new Runner(runner.number, runner.id, runner.handicap);
     to.cells.splice(0, 8, ...runner.cells);
-    to.attributes = runner.attributes && new Map(runner.attributes);
+    runner.attributes.forEach((value, name) => to.attributes.set(name, value));
     runner.ladders.forEach((rungs, slot) => {
       if (rungs) Object.assign(to.ladder(32 + slot), { pairs: rungs.pairs.slice(), count: rungs.count });
     });
