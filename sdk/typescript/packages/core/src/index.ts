@@ -19,4 +19,5 @@ export {
 export type { MarketState, MarketStatus } from './mirror.js';
 export { formatOdds, type OddsFormat } from './odds.js';
 export { ClientSession, type Connection, type SessionConfig } from './session.js';
+export { restoreSession, storeSession } from './stored.js';
 export { Histogram, Telemetry } from './telemetry.js';

@@ -63,6 +63,8 @@ export class ClientSession {
   keepsChanges = false;
   /** Markets that have changed, in cells or state, since somebody last emptied this. */
   readonly touched = new Set<Mirror>();
+  /** Grows whenever markets come or go, or other subscriptions name them. */
+  membership = 0;
   readonly mirrors = new Map<number, Mirror>();
   readonly subscriptions = new Map<number, SubscriptionState>();
 
@@ -99,6 +101,8 @@ export class ClientSession {
   #holdsLeavers = false;
   /** Some market or subscription is not live that may be when the cursor moves. */
   #isUnsettled = false;
+  /** Requests that made what is held, in another page, and have not been made here. */
+  readonly #unclaimed = new Set<string>();
   /** Markets whose snapshot was asked for, and how many in a row could not be read. */
   readonly #awaited = new Map<number, number>();
   /** Markets to ask for at the end of the frame, and why the first of them. */
@@ -126,7 +130,10 @@ export class ClientSession {
       // Which markets belonged to the old request alone is not known here.
       this.#dropEverything();
     }
-    this.subscriptions.set(number, { request, isSynced: false, unanswered });
+    // What was held in another page is held by this subscription now.
+    const isSynced = this.#unclaimed.delete(JSON.stringify(request));
+    this.subscriptions.set(number, { request, isSynced, unanswered });
+    this.#isUnsettled = true;
     this.#subscriptionsChanged();
   }
 
@@ -143,11 +150,33 @@ export class ClientSession {
     }
   }
 
+  /**
+   * Takes what another session held at a cursor. It is dropped on connecting, unless all that it had subscribed to has
+   * been subscribed to again by then: in which view the gateway would follow it is not known otherwise [RES-1].
+   */
+  resumeFrom(cursor: Cursor, requests: readonly SubscriptionRequest[], mirrors: readonly Mirror[], ageMs?: number): void {
+    this.#epoch = cursor.epoch;
+    this.#resumable = cursor.revision;
+    this.#vouchedMs = ageMs === undefined ? undefined : this.#config.clock() - ageMs;
+    for (const request of requests) this.#unclaimed.add(JSON.stringify(request));
+    this.membership++;
+    for (const mirror of mirrors) {
+      this.mirrors.set(mirror.number, mirror);
+      this.#byId.set(mirror.id, mirror);
+    }
+  }
+
+  /** Whether a cursor vouches for everything that is held. */
+  get isResumable(): boolean {
+    const isSynced = [...this.subscriptions.values()].every((subscription) => subscription.isSynced);
+    return isSynced && this.#awaited.size === 0 && !this.#holdsLeavers && this.cursor !== undefined;
+  }
+
   /** A transport is there: says hello, with an access token where the gateway asks for one. */
   connected(nowMs: number, token = ''): void {
     const subscriptions = [...this.subscriptions];
     const isResumable = this.cursor && subscriptions.some(([, { isSynced }]) => isSynced);
-    if (this.#holdsLeavers || !isResumable || this.#awaited.size > RESYNC_MARKETS_MAX) {
+    if (this.#holdsLeavers || !isResumable || this.#unclaimed.size > 0 || this.#awaited.size > RESYNC_MARKETS_MAX) {
       // A gateway that never heard of the leavers would not say that they left; neither would one that is given no
       // cursor. And more markets than one resync may name are sooner subscribed to afresh.
       this.#dropEverything();
@@ -231,12 +260,12 @@ export class ClientSession {
 
   /** Whether everything subscribed to is complete and live. */
   get isSynced(): boolean {
-    return (
-      this.connection === 'established' &&
-      !this.#isStale &&
-      [...this.subscriptions.values()].every(({ unanswered, isSynced }) => isSynced && !unanswered) &&
-      [...this.mirrors.values()].every(({ state }) => state === 'live')
-    );
+    if (this.connection !== 'established' || this.#isStale) return false;
+    // Looking at everything is for the time in which something is on its way.
+    if (!this.#isUnsettled && this.#awaited.size === 0) return true;
+    for (const { isSynced, unanswered } of this.subscriptions.values()) if (!isSynced || unanswered) return false;
+    for (const { state } of this.mirrors.values()) if (state !== 'live') return false;
+    return true;
   }
 
   /** A market by id. */
@@ -501,7 +530,10 @@ export class ClientSession {
       this.#isUnsettled = true;
     }
     mirror.connection = telemetry.connections;
-    if (definition) mirror.subscribers = undefined;
+    if (definition) {
+      mirror.subscribers = undefined;
+      this.membership++;
+    }
     this.#touch(mirror);
     const market = this.marketOf(mirror);
     const status = mirror.status();
@@ -582,9 +614,11 @@ export class ClientSession {
     const mirror = this.mirrors.get(number);
     if (!mirror) return;
     this.mirrors.delete(number);
+    this.membership++;
     this.#forgetId(mirror);
     // Whoever still reads it must not take it for live.
-    this.#setState(mirror, 'stale');
+    mirror.state = 'stale';
+    this.#touch(mirror);
     this.#events.push({ type: 'removed', market: this.marketOf(mirror) });
   }
 
@@ -595,6 +629,7 @@ export class ClientSession {
 
   #dropEverything(): void {
     this.#resumable = this.#complete = undefined;
+    this.#unclaimed.clear();
     this.#awaited.clear();
     for (const number of [...this.mirrors.keys()].sort((a, b) => a - b)) this.#remove(number);
     for (const subscription of this.subscriptions.values()) subscription.isSynced = false;
@@ -617,7 +652,7 @@ export class ClientSession {
   }
 
   #subscriptionsChanged(): void {
-    this.#isUnsettled = true;
+    this.membership++;
     for (const mirror of this.mirrors.values()) mirror.subscribers = undefined;
   }
 
