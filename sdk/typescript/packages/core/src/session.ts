@@ -274,9 +274,11 @@ export class ClientSession {
     return mirror && this.marketOf(mirror);
   }
 
-  /** All markets held. */
-  markets(): Market[] {
-    return [...this.mirrors.values()].map((mirror) => this.marketOf(mirror));
+  /** All markets held, or those that the topics of one subscription name. */
+  markets(subscription?: number): Market[] {
+    return [...this.mirrors.values()]
+      .filter((mirror) => subscription === undefined || this.subscribersOf(mirror).includes(subscription))
+      .map((mirror) => this.marketOf(mirror));
   }
 
   /** Messages to send, in order. */

@@ -76,7 +76,11 @@ function definition(attributes: Attributes | undefined): Record<string, unknown>
     if (value[0] === 't') return text;
     if (value[0] === 'i') return Number(text);
     if (value[0] === 'b') return text === '1';
-    return JSON.parse(text);
+    try {
+      return JSON.parse(text);
+    } catch {
+      return text;
+    }
   };
   return Object.fromEntries([...(attributes ?? [])].map(([name, value]) => [name, read(value)]));
 }

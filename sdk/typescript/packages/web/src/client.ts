@@ -105,7 +105,8 @@ export class OddswireClient extends Emitter<ClientEvents> {
   readonly #url: string;
   readonly #options: ClientOptions;
   readonly #clock = sleeplessClock(() => performance.now(), Date.now);
-  readonly #session: ClientSession;
+  /** The conversation with the gateway, for tools and tests; whatever is done to it is done behind the client's back. */
+  readonly session: ClientSession;
   readonly #backoff = new Backoff(Math.random);
   readonly #subscriptions = new Map<number, Subscription>();
   readonly #undo: (() => void)[] = [];
@@ -132,7 +133,7 @@ export class OddswireClient extends Emitter<ClientEvents> {
     this.#url = url.replace(/^http/, 'ws').replace(/^(\w+:\/\/[^/]+)\/?$/, '$1/v1/stream');
     this.#options = options;
     const { agent = 'oddswire-web/0.1', encodings = [] } = options;
-    this.#session = new ClientSession({ agent, encodings, clock: this.#clock });
+    this.session = new ClientSession({ agent, encodings, clock: this.#clock });
     this.#restore();
     const { document, navigator } = globalThis;
     // A page that is shown again, a machine that woke up, a network that is another: what was waited for is tried at once.
@@ -153,7 +154,7 @@ export class OddswireClient extends Emitter<ClientEvents> {
   /** Asks for markets, now or as soon as there is a connection, and again on every new one. */
   subscribe({ topic, view = 'best3', maxRateMs: rateMs = 0 }: SubscribeOptions): Subscription {
     const subscription = new Subscription(this, ++this.#subscriptionNumber);
-    this.#session.subscribe(subscription.number, { topics: ([] as string[]).concat(topic), view, rateMs });
+    this.session.subscribe(subscription.number, { topics: ([] as string[]).concat(topic), view, rateMs });
     this.#subscriptions.set(subscription.number, subscription);
     this.#turn();
     return subscription;
@@ -161,37 +162,24 @@ export class OddswireClient extends Emitter<ClientEvents> {
 
   /** The same as `subscription.unsubscribe()`. */
   unsubscribe({ number }: Subscription): void {
-    this.#session.unsubscribe(number);
+    this.session.unsubscribe(number);
     this.#subscriptions.delete(number);
     this.#turn();
   }
 
   /** A market that is held, by id. */
   market(id: string): Market | undefined {
-    return this.#session.market(id);
+    return this.session.market(id);
   }
 
   /** All markets that are held. */
   get markets(): readonly Market[] {
-    return this.#session.markets();
-  }
-
-  /** Grows whenever markets come or go, for whatever subscription. */
-  get membership(): number {
-    return this.#session.membership;
-  }
-
-  /** Markets that a subscription's topics name. */
-  marketsOf(subscription: number): readonly Market[] {
-    const { mirrors } = this.#session;
-    return [...mirrors.values()]
-      .filter((mirror) => this.#session.subscribersOf(mirror).includes(subscription))
-      .map((mirror) => this.#session.marketOf(mirror));
+    return this.session.markets();
   }
 
   /** What this client has seen, as plain data. */
   telemetry(): Telemetry {
-    return JSON.parse(JSON.stringify(this.#session.telemetry));
+    return JSON.parse(JSON.stringify(this.session.telemetry));
   }
 
   /** Received in the last full second. */
@@ -247,7 +235,7 @@ export class OddswireClient extends Emitter<ClientEvents> {
     socket.binaryType = 'arraybuffer';
     socket.onopen = () => {
       clearTimeout(this.#timer);
-      this.#session.connected(this.#clock(), token);
+      this.session.connected(this.#clock(), token);
       this.#turn();
       this.#watch();
     };
@@ -257,7 +245,7 @@ export class OddswireClient extends Emitter<ClientEvents> {
 
   #hear(data: unknown): void {
     if (!(data instanceof ArrayBuffer)) return this.#lose('text message');
-    const session = this.#session;
+    const session = this.session;
     const cells = session.telemetry.cells;
     this.#count(data.byteLength, 1);
     session.keepsChanges = this.hears('frame');
@@ -284,7 +272,7 @@ export class OddswireClient extends Emitter<ClientEvents> {
   /** Ends the connection, or the attempt to make one, and sees to what comes next. */
   #lose(reason: string, next: 'waiting' | 'offline' | 'closed' = 'waiting', delayMs?: number): void {
     const socket = this.#socket;
-    const session = this.#session;
+    const session = this.session;
     clearTimeout(this.#timer);
     clearTimeout(this.#watchdog);
     if (this.state === 'closed') return;
@@ -313,7 +301,7 @@ export class OddswireClient extends Emitter<ClientEvents> {
 
   /** Sends what the session has to say, and tells what has happened. */
   #turn(): readonly SessionEvent[] {
-    const session = this.#session;
+    const session = this.session;
     const events = session.takeEvents();
     const messages = session.takeMessages();
     this.#pace?.say(messages);
@@ -341,7 +329,7 @@ export class OddswireClient extends Emitter<ClientEvents> {
 
   /** Tells whoever subscribed to the markets that have changed, or watches them. */
   #tell(): void {
-    const session = this.#session;
+    const session = this.session;
     if (session.touched.size === 0) return;
     const touched = [...session.touched];
     session.touched.clear();
@@ -367,10 +355,10 @@ export class OddswireClient extends Emitter<ClientEvents> {
 
   /** Gives the connection up when the gateway is silent for too long [STALE-1]. */
   #watch(): void {
-    const { timeoutMs } = this.#session;
+    const { timeoutMs } = this.session;
     if (timeoutMs === undefined) return;
     this.#watchdog = setTimeout(() => {
-      if (this.#session.handleTimeout(this.#clock())) this.#lose('silent');
+      if (this.session.handleTimeout(this.#clock())) this.#lose('silent');
       else this.#watch();
     }, timeoutMs - this.#clock());
   }
@@ -378,8 +366,8 @@ export class OddswireClient extends Emitter<ClientEvents> {
   readonly #wake = (): void => {
     const nowMs = this.#clock();
     if (this.state === 'waiting') void this.#connect();
-    else if (this.#session.handleTimeout(nowMs)) this.#lose('silent', 'waiting', 0);
-    else if (this.#session.connection === 'disconnected' && this.state === 'connecting' && nowMs - this.#attemptMs > ATTEMPT_MS) {
+    else if (this.session.handleTimeout(nowMs)) this.#lose('silent', 'waiting', 0);
+    else if (this.session.connection === 'disconnected' && this.state === 'connecting' && nowMs - this.#attemptMs > ATTEMPT_MS) {
       this.#lose('network change', 'waiting', 0);
     }
   };
@@ -403,7 +391,7 @@ export class OddswireClient extends Emitter<ClientEvents> {
 
   readonly #store = (): void => {
     try {
-      const text = storeSession(this.#session) ?? '';
+      const text = storeSession(this.session) ?? '';
       if (text && text.length <= STORED_MAX) this.#storage?.setItem(this.#url, `${Date.now()} ${text}`);
       else this.#storage?.removeItem(this.#url);
     } catch {
@@ -416,7 +404,7 @@ export class OddswireClient extends Emitter<ClientEvents> {
       const stored = this.#storage?.getItem(this.#url) ?? '';
       this.#storage?.removeItem(this.#url);
       const elapsedMs = Date.now() - parseInt(stored, 10);
-      if (elapsedMs >= 0 && elapsedMs < STORED_MAX_MS) restoreSession(this.#session, stored.slice(stored.indexOf(' ')), elapsedMs);
+      if (elapsedMs >= 0 && elapsedMs < STORED_MAX_MS) restoreSession(this.session, stored.slice(stored.indexOf(' ')), elapsedMs);
     } catch {
       // As in storing; or something else stands there.
     }

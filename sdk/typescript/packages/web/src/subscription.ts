@@ -44,10 +44,10 @@ export class Subscription extends Emitter<SubscriptionEvents> {
 
   /** The markets that its topics name, in the order in which they came. */
   get markets(): readonly Market[] {
-    const { membership } = this.#client;
-    if (this.#membership !== membership) {
-      this.#membership = membership;
-      this.#markets = this.#client.marketsOf(this.number);
+    const { session } = this.#client;
+    if (this.#membership !== session.membership) {
+      this.#membership = session.membership;
+      this.#markets = session.markets(this.number);
     }
     return this.#markets;
   }
