@@ -151,6 +151,11 @@ export class OddswireClient extends Emitter<ClientEvents> {
     return this.#state.state;
   }
 
+  /** Where the client stands, and why there is no connection; the same object until that changes. */
+  get connection(): StateChange {
+    return this.#state;
+  }
+
   /** Asks for markets, now or as soon as there is a connection, and again on every new one. */
   subscribe({ topic, view = 'best3', maxRateMs: rateMs = 0 }: SubscribeOptions): Subscription {
     const subscription = new Subscription(this, ++this.#subscriptionNumber);
