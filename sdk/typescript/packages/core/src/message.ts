@@ -19,41 +19,47 @@ export function readMessage(reader: Reader, shape: Shape): Values {
   const values: Values = [];
   while (reader.pos < reader.end) {
     const tag = reader.u();
+    const wire = tag & 7;
     const field = Math.floor(tag / 8);
     const kind = shape[field - 1] ?? ' ';
-    const wire = tag & 7;
-    if (field < 1) fail('FRAME_MALFORMED');
-    if (wire === 2 && kind !== 's') {
-      const length = reader.u();
-      const start = reader.skip(length);
-      if (kind === ' ') continue;
-      const { end } = reader;
-      const list: Values = (values[field] ??= []);
-      reader.end = reader.pos;
-      reader.pos = start;
-      if (kind === 'p') while (reader.pos < reader.end) list.push(reader.u());
-      else if (kind === 'b') list.push(start, reader.end);
-      else if (kind.length > 1) list.push(readMessage(reader, kind));
-      else fail('FRAME_MALFORMED', `field ${field} has wire type 2`);
-      reader.pos = reader.end;
-      reader.end = end;
-    } else if (kind === 's' && wire === 2) values[field] = reader.text();
-    else if (kind === 'f' && wire === 1) values[field] = reader.hex();
-    else if (kind === ' ' && wire === 0) reader.u();
-    else if (kind === ' ' && (wire === 1 || wire === 5)) reader.skip(wire === 1 ? 8 : 4);
-    else if (kind === 'p' && wire === 0) (values[field] ??= []).push(reader.u());
-    else if (kind === 'z' && wire === 0) values[field] = reader.s();
-    else if (kind === 'u' && wire === 0) {
-      if ((values[field] = reader.u()) >= 2 ** 53) fail('RANGE');
-    } else if (kind === 'i' && wire === 0) values[field] = readId(reader);
-    else fail('FRAME_MALFORMED', `field ${field} has wire type ${wire}`);
+    const isPacked = kind === 'p' && wire === 2;
+    if (field < 1 || (kind !== ' ' && !isPacked && wire !== wireOf(kind))) fail('FRAME_MALFORMED', `field ${field}, wire type ${wire}`);
+    const value = wire === 2 ? readInside(reader, kind) : readNumber(reader, kind, wire);
+    if (kind === 'p' || kind === 'b') (values[field] ??= []).push(...([] as Values).concat(value));
+    else if (kind.length > 1) (values[field] ??= []).push(value);
+    else if (kind !== ' ') values[field] = value;
   }
   return values;
 }
 
-function readId(reader: Reader): string {
+function wireOf(kind: Shape): number {
+  return kind === 'f' ? 1 : kind === 'u' || kind === 'z' || kind === 'i' || kind === 'p' ? 0 : 2;
+}
+
+function readNumber(reader: Reader, kind: Shape, wire: number): any {
+  if (wire === 1) return reader.hex();
+  if (wire === 5) return reader.skip(4);
+  if (wire !== 0) fail('FRAME_MALFORMED', `wire type ${wire}`);
+  if (kind === 'z') return reader.s();
   const value = reader.u();
-  return String(value < 2 ** 53 ? value : (BigInt(reader.high) << 32n) + BigInt(reader.low));
+  if (kind === 'i') return String(value < 2 ** 53 ? value : (BigInt(reader.high) << 32n) + BigInt(reader.low));
+  return kind === 'u' && value >= 2 ** 53 ? fail('RANGE') : value;
+}
+
+/** Reads what has its length before it, with the reader's end set there. */
+function readInside(reader: Reader, kind: Shape): any {
+  const { end } = reader;
+  const length = reader.u();
+  const start = reader.skip(length);
+  reader.end = reader.pos;
+  reader.pos = start;
+  let value: any = [start, reader.end];
+  if (kind === 's') value = reader.text();
+  else if (kind.length > 1) value = readMessage(reader, kind);
+  else if (kind === 'p') for (value = []; reader.pos < reader.end; ) value.push(reader.u());
+  reader.pos = reader.end;
+  reader.end = end;
+  return value;
 }
 
 /** Writes a message, in the order of its fields. What is missing, 0 or empty is left out, as proto3 says. */

@@ -57,14 +57,14 @@ export class Reader {
     return pos;
   }
 
-  /** A text in UTF-8 with its length before it. Not every JavaScript engine has a TextDecoder; all of them have `escape`. */
+  /** The rest, up to the end, as a text in UTF-8. Not every JavaScript engine has a TextDecoder; all of them have `escape`. */
   text(): string {
-    let at = this.skip(this.u());
     let text = '';
     let bits = 0;
-    for (; at < this.pos; at++) {
-      bits |= this.bytes[at]!;
-      text += String.fromCharCode(this.bytes[at]!);
+    while (this.pos < this.end) {
+      const byte = this.bytes[this.pos++]!;
+      bits |= byte;
+      text += String.fromCharCode(byte);
     }
     try {
       return bits < 0x80 ? text : decodeURIComponent(escape(text));
