@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
 /** Most bytes of everything after `gzip -9`. */
-const LIMIT_BYTES = 13_500;
+const LIMIT_BYTES = 13_600;
 
 const web = new URL('../packages/web/dist/index.js', import.meta.url).pathname;
 const everything = await size(`export * from ${JSON.stringify(web)}`);

@@ -30,7 +30,6 @@ for (const view of ['full', 'best3', 'prices'] as View[]) {
         session.handleFrame(0, frame);
         if (timed[at]) spentMs += performance.now() - startedMs;
         session.takeEvents();
-        session.touched.clear();
       });
       return spentMs;
     },

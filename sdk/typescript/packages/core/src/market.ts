@@ -149,7 +149,8 @@ export class Market implements Standing {
 
   /** A selection by id and handicap. */
   selection(id: string | number, handicap = 0): Selection | undefined {
-    return this.selections.find((selection) => selection.id === String(id) && selection.handicap === handicap);
+    const text = String(id);
+    return this.selections.find((selection) => selection.id === text && selection.handicap === handicap);
   }
 }
 

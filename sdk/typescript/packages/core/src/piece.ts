@@ -69,12 +69,15 @@ function addRunners(mirror: Mirror, [, , id = '', first = 0, keys = []]: Values,
   if (first + keys.length > SELECTIONS_MAX || (isSnapshot ? first > 0 : keys.length > 0 && first > runners.length)) {
     fail('SELECTION');
   }
+  const numbers = new Map(keys.length > 0 ? runners.map(({ id, handicap, number }) => [`${id} ${handicap}`, number]) : []);
   keys.forEach(([, key = '0', handicap = 0]: Values, at: number) => {
     const number = first + at;
+    const known = numbers.get(`${key} ${handicap}`);
     // A catch-up may name selections that are held already; they must be the same ones, at the same numbers.
-    const known = runners.findIndex((runner) => runner.id === key && runner.handicap === handicap);
-    if (known < 0 ? number < runners.length : known !== number) fail('SELECTION');
-    if (known < 0) runners.push(new Runner(number, key, handicap));
+    if (known === undefined ? number < runners.length : known !== number) fail('SELECTION');
+    if (known !== undefined) return;
+    numbers.set(`${key} ${handicap}`, number);
+    runners.push(new Runner(number, key, handicap));
   });
 }
 

@@ -27,6 +27,11 @@ const SELECTION_BITS = [
   Field.StartingPrice,
 ];
 const CLEARED = 1 << 15;
+/**
+ * Most rungs of a ladder, and of a ladder in one piece: twice what a producer may send at once [ING-14]. Putting a rung in
+ * its place moves those behind it, so without a limit a frame of 1 MiB could take minutes.
+ */
+const RUNGS_MAX = 4096;
 const LAST_TRADED = Field.LastTraded - Field.SelectionStatus;
 
 /** The plain encoding [PLAIN-1] to [PLAIN-9]. Every gateway speaks it. */
@@ -155,6 +160,7 @@ function decodeRungs(
     }
     rungs.setAt(place, key, old, value);
     changes.push(runner.number, field, price, old, value);
+    if (rungs.count > RUNGS_MAX || changes.length - from > RUNGS_MAX) fail('RANGE');
   } while (head & 1);
 }
 

@@ -61,7 +61,7 @@ export class ClientSession {
   readonly changes = new Changes();
   /** Whether {@link changes} must hold all changes of a frame, not only those of its last piece. */
   keepsChanges = false;
-  /** Markets that have changed, in cells or state, since somebody last emptied this. */
+  /** Markets that have changed, in cells or state, since the last frame began or somebody emptied this. */
   readonly touched = new Set<Mirror>();
   /** Grows whenever markets come or go, or other subscriptions name them. */
   membership = 0;
@@ -220,6 +220,7 @@ export class ClientSession {
     this.#isStale = false;
     this.telemetry.bytes += bytes.length;
     this.changes.reset();
+    this.touched.clear();
     this.#joined.push(bytes);
     if (frame.fields[17]) {
       if (this.#joined.length >= FRAMES_JOINED_MAX) fail('TOO_MANY_JOINED');
@@ -268,17 +269,21 @@ export class ClientSession {
     return true;
   }
 
-  /** A market by id. */
-  market(id: string): Market | undefined {
+  /** A market by id, if it is held, and if the topics of the subscription name it, where one is given. */
+  market(id: string, subscription?: number): Market | undefined {
     const mirror = this.#byId.get(id);
-    return mirror && this.marketOf(mirror);
+    return mirror && this.#isNamed(mirror, subscription) ? this.marketOf(mirror) : undefined;
   }
 
   /** All markets held, or those that the topics of one subscription name. */
   markets(subscription?: number): Market[] {
     return [...this.mirrors.values()]
-      .filter((mirror) => subscription === undefined || this.subscribersOf(mirror).includes(subscription))
+      .filter((mirror) => this.#isNamed(mirror, subscription))
       .map((mirror) => this.marketOf(mirror));
+  }
+
+  #isNamed(mirror: Mirror, subscription: number | undefined): boolean {
+    return subscription === undefined || this.subscribersOf(mirror).includes(subscription);
   }
 
   /** Messages to send, in order. */
@@ -360,7 +365,10 @@ export class ClientSession {
       if (isAnswered) this.#settle(nowMs, reached);
     }
     // Until the last subscribe is answered, the gateway may follow a market in a narrower view than is held.
-    if (isAnswered) for (const digest of fields[19] ?? NONE) this.#checkDigest(digest);
+    if (isAnswered && fields[19]) {
+      // Each market once, however often it is named.
+      for (const [number, [digest]] of byMarket(fields[19])!) this.#checkDigest(number, digest?.[2]);
+    }
     // One message per frame and 512 markets, however many did not fit.
     while (this.#resyncs.length > 0) {
       this.#messages.push(resync(this.#resyncs.splice(0, RESYNC_MARKETS_MAX), this.#resyncReason));
@@ -594,7 +602,7 @@ export class ClientSession {
     this.#liveMs = nowMs;
   }
 
-  #checkDigest([, number = 0, digest = ZERO_64]: Values): void {
+  #checkDigest(number: number, digest = ZERO_64): void {
     if (this.#awaited.has(number)) return;
     const mirror = this.mirrors.get(number);
     if (!mirror) {

@@ -54,8 +54,7 @@ export class Subscription extends Emitter<SubscriptionEvents> {
 
   /** One of them, by id. */
   market(id: string): Market | undefined {
-    const market = this.#client.market(id);
-    return market && this.markets.includes(market) ? market : undefined;
+    return this.#client.session.market(id, this.number);
   }
 
   /** Ends it. */
