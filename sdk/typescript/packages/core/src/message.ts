@@ -25,9 +25,10 @@ export function readMessage(reader: Reader, shape: Shape): Values {
     const isPacked = kind === 'p' && wire === 2;
     if (field < 1 || (kind !== ' ' && !isPacked && wire !== wireOf(kind))) fail('FRAME_MALFORMED', `field ${field}, wire type ${wire}`);
     const value = wire === 2 ? readInside(reader, kind) : readNumber(reader, kind, wire);
-    if (kind === 'p' || kind === 'b') (values[field] ??= []).push(...([] as Values).concat(value));
-    else if (kind.length > 1) (values[field] ??= []).push(value);
-    else if (kind !== ' ') values[field] = value;
+    if (kind === ' ') continue;
+    if (kind.length > 1 || (kind === 'p' && !isPacked)) (values[field] ??= []).push(value);
+    else if (values[field] && (kind === 'b' || isPacked)) for (const one of value) values[field].push(one);
+    else values[field] = value;
   }
   return values;
 }

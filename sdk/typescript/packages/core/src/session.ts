@@ -221,13 +221,13 @@ export class ClientSession {
     this.telemetry.bytes += bytes.length;
     this.changes.reset();
     this.touched.clear();
-    this.#joined.push(bytes);
-    if (frame.fields[17]) {
+    const isMore = frame.fields[17];
+    if (isMore || this.#joined.length > 0) this.#joined.push(bytes);
+    if (isMore) {
       if (this.#joined.length >= FRAMES_JOINED_MAX) fail('TOO_MANY_JOINED');
       return;
     }
-    if (this.#joined.length > 1) frame = readFrame(join(this.#joined));
-    this.#joined = [];
+    if (this.#joined.length > 0) frame = readFrame(join(this.#joined.splice(0)));
     this.telemetry.frames++;
     this.#applyFrame(nowMs, frame);
   }
@@ -288,12 +288,14 @@ export class ClientSession {
 
   /** Messages to send, in order. */
   takeMessages(): Uint8Array[] {
-    return this.#messages.splice(0);
+    return this.#messages.length > 0 ? this.#messages.splice(0) : [];
   }
 
   /** What has happened, in order. */
   takeEvents(): SessionEvent[] {
-    return this.#events.splice(0);
+    const events = this.#events;
+    this.#events = [];
+    return events;
   }
 
   /** Whether nothing was heard for so long that prices must not be trusted; judged when something is read [STALE-2]. */
@@ -328,10 +330,12 @@ export class ClientSession {
 
   #applyFrame(nowMs: number, frame: Frame): void {
     const { fields, pieces } = frame;
-    const [, [welcome] = NONE, [heartbeat] = NONE, [subscribed] = NONE, [error] = NONE, [drain] = NONE] = fields;
+    const heartbeat: Values | undefined = fields[2]?.[0];
+    const error: Values | undefined = fields[4]?.[0];
+    const drain: Values | undefined = fields[5]?.[0];
     const advance: number | undefined = fields[6];
-    const [position] = fields[8] ?? NONE;
-    if (welcome) this.#welcomed(welcome);
+    const position: Values | undefined = fields[8]?.[0];
+    if (fields[1]) this.#welcomed(fields[1][0]);
     if (error) this.#refused(error);
     if (drain) this.#events.push({ type: 'drain', reconnectAfterMs: drain[1] ?? 0 });
     if (this.connection !== 'established') {
@@ -339,7 +343,7 @@ export class ClientSession {
       if (error || drain) return;
       fail('NOT_WELCOMED');
     }
-    if (subscribed) this.#subscribed(subscribed);
+    if (fields[3]) this.#subscribed(fields[3][0]);
     if (!this.#follows(fields, heartbeat, position)) {
       this.#lost(position);
       return;
@@ -438,6 +442,8 @@ export class ClientSession {
   /** Whether the gateway has answered every subscribe and unsubscribe of this connection. */
   #isAnswered(): boolean {
     let unanswered = this.#unsubscribing;
+    // What has settled was answered.
+    if (!this.#isUnsettled) return unanswered === 0;
     for (const subscription of this.subscriptions.values()) unanswered += subscription.unanswered;
     return unanswered === 0;
   }
@@ -493,7 +499,7 @@ export class ClientSession {
       frame.reader.end = pieces[at + 3]!;
       this.#applyPiece(kind, number, frame, definitions?.get(number)?.[0], edges?.get(number) ?? NONE, events);
     }
-    this.#events.push(...events);
+    for (const event of events) this.#events.push(event);
   }
 
   #applyPiece(

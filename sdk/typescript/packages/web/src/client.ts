@@ -248,8 +248,8 @@ export class OddswireClient extends Emitter<ClientEvents> {
     socket.onclose = ({ code }) => this.#closed(code);
   }
 
-  #hear(data: unknown): void {
-    if (!(data instanceof ArrayBuffer)) return this.#lose('text message');
+  #hear(data: ArrayBuffer | string): void {
+    if (typeof data === 'string') return this.#lose('text message');
     const session = this.session;
     const cells = session.telemetry.cells;
     this.#count(data.byteLength, 1);
