@@ -3,7 +3,10 @@ import { gzipSync } from 'node:zlib';
 
 import { build } from 'esbuild';
 
-/** Most bytes of everything after `gzip -9`. */
+/**
+ * Most bytes of everything after `gzip -9`: what was reached, and little more, so that growth is noticed. The aim of 10,000
+ * is not reached; half of the bytes are the session's rules and the client around it.
+ */
 const LIMIT_BYTES = 13_600;
 
 const web = new URL('../packages/web/dist/index.js', import.meta.url).pathname;

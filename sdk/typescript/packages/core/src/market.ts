@@ -170,8 +170,8 @@ export class Selection {
     runner: () => Runner,
   ) {
     this.#runner = runner;
-    this.back = new LiveQuote(this, runner, 0) as unknown as Quote;
-    this.lay = new LiveQuote(this, runner, 1) as unknown as Quote;
+    this.back = quoteOf(this, runner, 0);
+    this.lay = quoteOf(this, runner, 1);
   }
 
   /** The feed's id of it, in decimal. */
@@ -215,48 +215,37 @@ export class Selection {
   }
 }
 
-class LiveQuote implements Standing {
-  readonly #selection: Selection;
-  readonly #runner: () => Runner;
-  readonly #slot: 0 | 1;
-
-  constructor(selection: Selection, runner: () => Runner, slot: 0 | 1) {
-    this.#selection = selection;
-    this.#runner = runner;
-    this.#slot = slot;
-  }
-
-  get state(): MarketState {
-    return this.#selection.market.state;
-  }
-
-  get ageMs(): number | undefined {
-    return this.#selection.market.ageMs;
-  }
-
-  get status(): MarketStatus {
-    return this.#selection.market.status;
-  }
-
-  get bettable(): boolean {
-    return this.status === 'OPEN' && this.#selection.status === 'ACTIVE' && this.indicativePrice !== undefined;
-  }
-
-  get price(): number | undefined {
-    return this.bettable ? this.indicativePrice : undefined;
-  }
-
-  get amount(): number | undefined {
-    const { cells, ladders } = this.#runner();
-    const ladder = (this.#slot || !cells[1]) && ladders[this.#slot];
-    return ladder && this.bettable ? money(this.#selection.market, ladder.pairs[1]!) : undefined;
-  }
-
-  get indicativePrice(): number | undefined {
-    const { cells, ladders } = this.#runner();
-    const ladder = ladders[this.#slot];
-    return decimal((!this.#slot && cells[1]) || (ladder?.count ? Math.abs(ladder.pairs[0]!) : 0));
-  }
+/** `slot` is 0 for the backing side, 1 for the laying side. */
+function quoteOf(selection: Selection, runner: () => Runner, slot: 0 | 1): Quote {
+  const { market } = selection;
+  const quote = {
+    get state() {
+      return market.state;
+    },
+    get ageMs() {
+      return market.ageMs;
+    },
+    get status() {
+      return market.status;
+    },
+    get bettable() {
+      return market.status === 'OPEN' && selection.status === 'ACTIVE' && quote.indicativePrice !== undefined;
+    },
+    get price() {
+      return quote.bettable ? quote.indicativePrice : undefined;
+    },
+    get amount() {
+      const { cells, ladders } = runner();
+      const ladder = (slot || !cells[1]) && ladders[slot];
+      return ladder && quote.bettable ? money(market, ladder.pairs[1]!) : undefined;
+    },
+    get indicativePrice(): number | undefined {
+      const { cells, ladders } = runner();
+      const ladder = ladders[slot];
+      return decimal((!slot && cells[1]) || (ladder?.count ? Math.abs(ladder.pairs[0]!) : 0));
+    },
+  };
+  return quote as Quote;
 }
 
 function decimal(price: number): number | undefined {
