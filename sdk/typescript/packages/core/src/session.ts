@@ -368,8 +368,9 @@ export class ClientSession {
       // What the gateway says before it has answered every subscribe is not about everything that is held.
       if (isAnswered) this.#settle(nowMs, reached);
     }
-    // Until the last subscribe is answered, the gateway may follow a market in a narrower view than is held.
-    if (isAnswered && fields[19]) {
+    // Until the last subscribe is answered, the gateway may follow a market in a narrower view than is held; and after a
+    // gap it is ahead of what is held [SYNC-2].
+    if (isAnswered && this.#sequence !== undefined && fields[19]) {
       // Each market once, however often it is named.
       for (const [number, [digest]] of byMarket(fields[19])!) this.#checkDigest(number, digest?.[2]);
     }

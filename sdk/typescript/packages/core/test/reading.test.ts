@@ -140,3 +140,13 @@ test('delays stay under a ceiling that doubles and stops, and a thousand clients
   const early = Array.from({ length: 1000 }, () => new Backoff(random).nextDelayMs()).filter((delay) => delay < 250).length;
   assert.ok(early > 400 && early < 600, `${early} of 1000 in the first half`);
 });
+
+test('between a gap and its catch-up digests are of what is not held yet', () => {
+  const { session } = liveSession();
+  // Sequence 7 where 6 should be.
+  session.handleFrame(0, Uint8Array.from([0x30, 0x87, 1]));
+  assert.deepEqual(session.takeEvents(), [{ type: 'gap' }]);
+  // A heartbeat that was under way, with a digest of market 0.
+  session.handleFrame(0, Uint8Array.from(Buffer.from('1204080b20079a0109110102030405060708', 'hex')));
+  assert.deepEqual([session.takeEvents(), session.telemetry.digestsChecked], [[], 0]);
+});
