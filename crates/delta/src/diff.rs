@@ -37,7 +37,7 @@ pub fn diff(baseline: &Market, target: &Market, view: View, out: &mut MarketDelt
             let ladder = selection.ladder(field);
             if ladder.revision() > since {
                 let before = before.map(|before| before.ladder(field));
-                diff_ladder(before, ladder, number, field, view, out);
+                diff_ladder(before, ladder, since, number, field, view, out);
             }
         }
     }
@@ -151,16 +151,28 @@ fn purged_attributes(baseline: &Market, target: &Market, since: Revision, out: &
     }
 }
 
-/// Walks both ladders in step, best price first, over what the view shows of each.
+/// Compares what changed, or else walks both ladders in step, best price first, over what the view shows of each.
 fn diff_ladder(
     before: Option<&Ladder>,
     after: &Ladder,
+    since: Revision,
     number: SelectionNumber,
     field: Field,
     view: View,
     out: &mut MarketDelta,
 ) {
     let rungs = view.rungs(field);
+    if rungs == usize::MAX
+        && let (Some(before), Some(prices)) = (before, after.changed_since(since))
+    {
+        for price in prices {
+            let volume = view.shown_volume(after.volume(price));
+            if volume != view.shown_volume(before.volume(price)) {
+                out.set(CellKey::rung(number, field, price), volume);
+            }
+        }
+        return;
+    }
     let mut old = before.into_iter().flat_map(Ladder::rungs).take(rungs).peekable();
     let mut new = after.rungs().take(rungs).peekable();
     let highest_first = after.is_highest_first();

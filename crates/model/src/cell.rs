@@ -81,6 +81,7 @@ impl Field {
         [Self::Back, Self::Lay, Self::Traded, Self::SpBack, Self::SpLay, Self::DisplayBack, Self::DisplayLay];
 
     /// Which shape the field has.
+    #[inline]
     pub fn kind(self) -> FieldKind {
         match self as u8 {
             0..16 => FieldKind::Market,
@@ -90,6 +91,7 @@ impl Field {
     }
 
     /// Position among the fields of the same shape.
+    #[inline]
     pub fn slot(self) -> usize {
         usize::from(self as u8 & 15)
     }
@@ -106,6 +108,7 @@ impl Field {
     }
 
     /// Whether the best price of this ladder is its highest.
+    #[inline]
     pub fn is_highest_first(self) -> bool {
         matches!(self, Self::Back | Self::DisplayBack)
     }
@@ -131,16 +134,19 @@ pub struct CellKey {
 
 impl CellKey {
     /// A field of the market itself.
+    #[inline]
     pub fn market(field: Field) -> Self {
         Self { selection: SelectionNumber::MARKET, field, price: Price::NONE }
     }
 
     /// A one-value field of a selection.
+    #[inline]
     pub fn selection(selection: SelectionNumber, field: Field) -> Self {
         Self { selection, field, price: Price::NONE }
     }
 
     /// A rung of a ladder.
+    #[inline]
     pub fn rung(selection: SelectionNumber, field: Field, price: Price) -> Self {
         Self { selection, field, price }
     }

@@ -62,6 +62,7 @@ impl Market {
     }
 
     /// Its dense number in the epoch.
+    #[inline]
     pub fn number(&self) -> MarketNumber {
         self.number
     }
@@ -77,6 +78,7 @@ impl Market {
     }
 
     /// When anything of it last changed.
+    #[inline]
     pub fn revision(&self) -> Revision {
         self.revision
     }
@@ -113,6 +115,7 @@ impl Market {
     }
 
     /// The ladder its prices stand on.
+    #[inline]
     pub fn price_ladder(&self) -> PriceLadder {
         PriceLadder::from_code(self.value(Field::PriceLadder)).unwrap_or(PriceLadder::DEFAULT)
     }
@@ -121,6 +124,7 @@ impl Market {
     ///
     /// # Panics
     /// When the field is not a market's; that is a mistake in the caller's code.
+    #[inline]
     pub fn value(&self, field: Field) -> u64 {
         assert_eq!(field.kind(), FieldKind::Market, "{field:?} is not a field of a market");
         self.scalars[field.slot()].value
@@ -130,6 +134,7 @@ impl Market {
     ///
     /// # Panics
     /// As [`Market::value`].
+    #[inline]
     pub fn value_revision(&self, field: Field) -> Revision {
         assert_eq!(field.kind(), FieldKind::Market, "{field:?} is not a field of a market");
         self.scalars[field.slot()].revision
@@ -141,11 +146,13 @@ impl Market {
     }
 
     /// Its selections, in order of number.
+    #[inline]
     pub fn selections(&self) -> &[Selection] {
         &self.selections
     }
 
     /// A selection by number.
+    #[inline]
     pub fn selection(&self, number: SelectionNumber) -> Option<&Selection> {
         self.selections.get(usize::from(number.0))
     }
@@ -370,7 +377,7 @@ impl Market {
             }
             for (to, from) in to.ladders.iter_mut().zip(&from.ladders) {
                 if from.revision() > since {
-                    to.copy_from(from);
+                    to.advance_to(from);
                 }
             }
         }

@@ -79,6 +79,27 @@ const BETFAIR_BANDS: [(u32, u32, u32); 10] = [
 ];
 const BETFAIR_LAST: u32 = 10_000_000;
 
+/// Betfair prices are multiples of this many ten-thousandths.
+const BETFAIR_STEP: u32 = 100;
+/// Prices below this one are looked up: most that are bet on.
+const BETFAIR_TABLE_END: u32 = 100_000;
+/// Index of every price below [`BETFAIR_TABLE_END`] in steps of [`BETFAIR_STEP`]; `u16::MAX` where no tick stands.
+static BETFAIR_TABLE: [u16; (BETFAIR_TABLE_END / BETFAIR_STEP) as usize] = {
+    let mut table = [u16::MAX; (BETFAIR_TABLE_END / BETFAIR_STEP) as usize];
+    let (mut band, mut index) = (0, 0);
+    while band < BETFAIR_BANDS.len() && BETFAIR_BANDS[band].0 < BETFAIR_TABLE_END {
+        let (from, to, step) = BETFAIR_BANDS[band];
+        let mut price = from;
+        while price < to {
+            table[(price / BETFAIR_STEP) as usize] = index;
+            index += 1;
+            price += step;
+        }
+        band += 1;
+    }
+    table
+};
+
 impl PriceLadder {
     /// Number of ticks on Betfair's ladder.
     pub const BETFAIR_TICKS: u32 = 350;
@@ -86,8 +107,13 @@ impl PriceLadder {
     pub const DEFAULT: Self = Self::Decimal { step: 100 };
 
     /// Index of a price on the ladder, `None` when it stands beside it (it then travels in full).
+    #[inline]
     pub fn index(self, price: Price) -> Option<u32> {
         match self {
+            Self::Betfair if price.0 < BETFAIR_TABLE_END => {
+                let index = BETFAIR_TABLE[(price.0 / BETFAIR_STEP) as usize];
+                (index != u16::MAX && price.0.is_multiple_of(BETFAIR_STEP)).then_some(u32::from(index))
+            }
             Self::Betfair => {
                 let mut first = 0;
                 for (from, to, step) in BETFAIR_BANDS {
@@ -139,6 +165,7 @@ impl PriceLadder {
     }
 
     /// Back from a cell's value; `None` for codes of a later version.
+    #[inline]
     pub fn from_code(code: u64) -> Option<Self> {
         let step = u32::try_from(code >> 2).ok()?;
         match code & 3 {

@@ -54,6 +54,7 @@ impl Selection {
     }
 
     /// When anything of it last changed.
+    #[inline]
     pub fn revision(&self) -> Revision {
         self.revision
     }
@@ -67,6 +68,7 @@ impl Selection {
     ///
     /// # Panics
     /// When the field is not a selection's one-value field; that is a mistake in the caller's code.
+    #[inline]
     pub fn value(&self, field: Field) -> u64 {
         assert_eq!(field.kind(), FieldKind::Selection, "{field:?} is not a one-value field of a selection");
         self.scalars[field.slot()].value
@@ -76,6 +78,7 @@ impl Selection {
     ///
     /// # Panics
     /// As [`Selection::value`].
+    #[inline]
     pub fn value_revision(&self, field: Field) -> Revision {
         assert_eq!(field.kind(), FieldKind::Selection, "{field:?} is not a one-value field of a selection");
         self.scalars[field.slot()].revision
@@ -95,6 +98,7 @@ impl Selection {
     ///
     /// # Panics
     /// When the field is not a ladder; that is a mistake in the caller's code.
+    #[inline]
     pub fn ladder(&self, field: Field) -> &Ladder {
         assert_eq!(field.kind(), FieldKind::Ladder, "{field:?} is not a ladder");
         &self.ladders[field.slot()]

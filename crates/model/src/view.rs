@@ -64,16 +64,19 @@ impl View {
     }
 
     /// The depth.
+    #[inline]
     pub fn depth(self) -> Depth {
         self.depth
     }
 
     /// Whether amounts are shown.
+    #[inline]
     pub fn volumes(self) -> bool {
         self.volumes
     }
 
     /// Whether the view shows a field at all.
+    #[inline]
     pub fn shows(self, field: Field) -> bool {
         match field {
             Field::MarketTradedVolume | Field::TradedVolume => self.volumes,
@@ -84,6 +87,7 @@ impl View {
     }
 
     /// How many rungs of a ladder the view shows.
+    #[inline]
     pub fn rungs(self, field: Field) -> usize {
         match self.depth {
             _ if !self.shows(field) => 0,
@@ -94,6 +98,7 @@ impl View {
     }
 
     /// What a rung's amount looks like in this view.
+    #[inline]
     pub fn shown_volume(self, volume: u64) -> u64 {
         if self.volumes || volume == 0 { volume } else { Self::HIDDEN_VOLUME }
     }

@@ -1,6 +1,6 @@
 //! What both ends hold already.
 
-use oddswire_model::{Field, Market, Price, PriceLadder, SelectionNumber, View};
+use oddswire_model::{Field, Market, Price, PriceLadder, Rung, SelectionNumber, View};
 
 /// A market as a view shows it, or nothing. Values of a piece are coded as differences to it: for a delta it is the
 /// baseline in the view, which the receiver holds; for snapshots and catch-ups it is nothing.
@@ -40,21 +40,13 @@ impl<'a> Reference<'a> {
     }
 
     /// The rungs of a ladder that the view shows, with the amounts that it shows.
-    pub(crate) fn rungs(
-        self,
-        selection: SelectionNumber,
-        field: Field,
-    ) -> impl Iterator<Item = (Price, u64)> + 'a {
+    #[inline]
+    pub(crate) fn rungs(self, selection: SelectionNumber, field: Field) -> Rungs<'a> {
         let shown = self.market.and_then(|(market, view)| {
-            let ladder = market.selection(selection)?.ladder(field);
-            Some((ladder, view))
+            let entries = market.selection(selection)?.ladder(field).entries();
+            Some(Rungs { entries, left: view.rungs(field), view })
         });
-        shown.into_iter().flat_map(move |(ladder, view)| {
-            ladder
-                .rungs()
-                .take(view.rungs(field))
-                .map(move |rung| (rung.price, view.shown_volume(rung.volume)))
-        })
+        shown.unwrap_or(Rungs { entries: &[], left: 0, view: View::FULL })
     }
 
     /// Price of the best rung that the view shows.
@@ -88,7 +80,46 @@ impl<'a> Reference<'a> {
     }
 }
 
+/// Rungs that a view shows, best price first.
+#[derive(Clone, Copy)]
+pub(crate) struct Rungs<'a> {
+    /// Those to come, with tombstones among them.
+    entries: &'a [Rung],
+    left: usize,
+    view: View,
+}
+
+impl Rungs<'_> {
+    /// The next one, without taking it.
+    #[inline]
+    pub(crate) fn peek(&mut self) -> Option<(Price, u64)> {
+        if self.left == 0 {
+            return None;
+        }
+        while let Some((rung, rest)) = self.entries.split_first() {
+            if rung.volume > 0 {
+                return Some((rung.price, self.view.shown_volume(rung.volume)));
+            }
+            self.entries = rest;
+        }
+        None
+    }
+}
+
+impl Iterator for Rungs<'_> {
+    type Item = (Price, u64);
+
+    #[inline]
+    fn next(&mut self) -> Option<(Price, u64)> {
+        let next = self.peek()?;
+        self.entries = &self.entries[1..];
+        self.left -= 1;
+        Some(next)
+    }
+}
+
 /// Index of a price on the ladder. "Infinite" stands on none, although its number is a multiple of some steps.
+#[inline]
 pub(crate) fn index(prices: PriceLadder, price: Price) -> Option<u32> {
     prices.index(price).filter(|_| price != Price::INFINITE)
 }

@@ -29,6 +29,7 @@ pub(crate) const BOOKS: [Field; 6] =
 const SEEN_MAX: usize = 8;
 
 /// Number of bits of a number.
+#[inline]
 pub(crate) fn bits(value: u64) -> usize {
     (64 - value.leading_zeros()) as usize
 }
@@ -73,6 +74,7 @@ impl Seen {
 }
 
 /// Context of [`super::layout::TOUCHED`]: `left` of the selections from this one on change.
+#[inline]
 pub(crate) fn touched(
     reference: Reference<'_>,
     number: SelectionNumber,
@@ -111,12 +113,14 @@ pub(crate) fn fields_class(fields: usize) -> usize {
 }
 
 /// Index of a price that is there and stands on the ladder.
+#[inline]
 pub(crate) fn index_of(prices: PriceLadder, value: u64) -> Option<i64> {
     let price = Price(u32::try_from(value).ok()?);
     if price.is_some() { index(prices, price).map(i64::from) } else { None }
 }
 
 /// Context of [`super::layout::TRADED_AT`], and the index that the first traded amount is counted from.
+#[inline]
 pub(crate) fn traded(reference: Reference<'_>, number: SelectionNumber, prices: PriceLadder) -> (usize, i64) {
     let best = |field| reference.best(number, field).and_then(|price| index_of(prices, u64::from(price.0)));
     let (back, lay) = (best(Field::Back), best(Field::Lay));

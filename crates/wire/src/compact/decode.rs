@@ -388,7 +388,7 @@ impl Decoder<'_, '_> {
         let outward = |price: Price| {
             index_of(prices, u64::from(price.0)).map(|index| index * book.sign).ok_or(PieceError::Price)
         };
-        let mut standing = reference.rungs(number, book.field).peekable();
+        let mut standing = reference.rungs(number, book.field);
         let (mut rung, mut passed, mut last, mut step) = (0, None, None, 0);
         for at in 0..count {
             if standing.peek().is_some() {
@@ -405,7 +405,7 @@ impl Decoder<'_, '_> {
             let behind = passed.map(outward).transpose()?.max(last);
             let (mut held, mut stands) = (0, false);
             let place;
-            if let Some(&(price, volume)) = standing.peek() {
+            if let Some((price, volume)) = standing.peek() {
                 let next = outward(price)?;
                 let hole = behind.map_or(i64::MAX, |behind| next - behind - 1);
                 stands = hole <= 0 || !self.reader.bit(ENTERS, book.enters(at == 0, rung, hole));
@@ -425,7 +425,7 @@ impl Decoder<'_, '_> {
             }
             last = Some(place);
             let price = match standing.peek() {
-                Some(&(price, _)) if stands => price,
+                Some((price, _)) if stands => price,
                 _ => price(prices, place * book.sign)?,
             };
             self.settle()?;

@@ -418,7 +418,7 @@ impl<S: Sink> Encoder<'_, S> {
         let outward =
             |price: Price| index_of(prices, u64::from(price.0)).map(|index| index * book.sign).ok_or(Unfit);
         let stands_before = |a: Price, b: Price| if book.field.is_highest_first() { a > b } else { a < b };
-        let mut standing = reference.rungs(number, book.field).peekable();
+        let mut standing = reference.rungs(number, book.field);
         // The next standing rung's place in the ladder, the one passed last, and the place coded last.
         let (mut rung, mut passed, mut last, mut step) = (0, None, None, 0);
         for (at, cell) in cells.iter().enumerate() {
@@ -426,7 +426,7 @@ impl<S: Sink> Encoder<'_, S> {
             let mut gap = 0;
             let context = book.gap(at == 0, rung, count);
             let is_past_end = standing.peek().is_none();
-            while let Some(&(price, _)) = standing.peek()
+            while let Some((price, _)) = standing.peek()
                 && stands_before(price, cell.key.price)
             {
                 passed = Some(price);
@@ -443,7 +443,7 @@ impl<S: Sink> Encoder<'_, S> {
             let behind = passed.map(outward).transpose()?.max(last);
             let mut held = 0;
             let mut stands = false;
-            if let Some(&(price, volume)) = standing.peek() {
+            if let Some((price, volume)) = standing.peek() {
                 let next = outward(price)?;
                 stands = price == cell.key.price;
                 let hole = behind.map_or(i64::MAX, |behind| next - behind - 1);
