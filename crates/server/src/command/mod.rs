@@ -6,6 +6,7 @@ mod changes;
 mod config;
 mod demo;
 mod inspect;
+mod load;
 mod logging;
 mod pace;
 mod replay;
@@ -48,6 +49,7 @@ enum Command {
     Replay(replay::Arguments),
     Watch(watch::Arguments),
     Inspect(inspect::Arguments),
+    Load(load::Arguments),
 }
 
 /// Runs the command of the process's arguments. Usage errors end the process with status 2.
@@ -72,6 +74,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Serve(arguments) => on_runtime(serve::run(arguments)),
         Command::Replay(arguments) => on_runtime(replay::run(arguments)),
         Command::Watch(arguments) => on_runtime(watch::run(arguments)),
+        Command::Load(arguments) => on_runtime(load::run(arguments)),
     }
 }
 
