@@ -120,7 +120,7 @@ mod tests {
             ledger.read().between(5, after, through).map(|entry| entry.revision).collect()
         };
         assert_eq!(covered(10, 35), [30, 20]);
-        assert_eq!(covered(40, 99), []);
+        assert!(covered(40, 99).is_empty());
         assert_eq!(ledger.forget_after(20), 2);
         assert_eq!(covered(0, 99), [20, 10]);
     }
