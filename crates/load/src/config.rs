@@ -19,7 +19,7 @@ pub struct LoadConfig {
     pub connections: usize,
     /// New connections per second, until all are there.
     pub connect_rate: u32,
-    /// Threads that the receivers share.
+    /// Threads that the light receivers share. The verifiers have one of their own.
     pub threads: usize,
     /// Views, rates and their shares.
     pub mix: Mix,

@@ -27,12 +27,13 @@ use crate::{
 /// A worker that does not answer for so long is not going to.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
-/// The threads of receivers.
+/// The threads of receivers. The last one is the verifiers': what they do takes its time, and the light ones are not to
+/// wait for it.
 #[derive(Debug)]
 pub(crate) struct Crew {
     workers: Vec<Handle>,
     answers: mpsc::Receiver<Answer>,
-    /// The worker that gets the next receiver.
+    /// The worker that gets the next light receiver.
     next: usize,
 }
 
@@ -49,7 +50,7 @@ impl Crew {
         let sources: Arc<[IpAddr]> = target.sources(config.connections).into();
         let mix = config.mix.entries().to_vec();
         let mut workers = Vec::new();
-        for at in 0..config.threads {
+        for at in 0..=config.threads {
             let around = Surroundings {
                 clock,
                 mix: mix.clone(),
@@ -64,6 +65,7 @@ impl Crew {
                 pieces: Vec::new(),
             };
             let setting = Setting {
+                number: at,
                 target: Arc::clone(target),
                 sources: Arc::clone(&sources),
                 around,
@@ -72,7 +74,8 @@ impl Crew {
                 slow_bytes_per_s: config.slow_bytes_per_s,
                 answers: sender.clone(),
             };
-            workers.push(Worker::spawn(format!("receivers-{at}"), setting)?);
+            let name = if at < config.threads { format!("receivers-{at}") } else { "verifiers".to_owned() };
+            workers.push(Worker::spawn(name, setting)?);
         }
         Ok(Self { workers, answers, next: 0 })
     }
@@ -84,17 +87,25 @@ impl Crew {
         }
     }
 
-    /// So many cuts per second, over all workers.
+    /// So many cuts per second, over all light receivers.
     pub(crate) fn churn(&self, per_s: f64) {
-        self.tell(|| Command::Churn(per_s / self.workers.len() as f64));
+        let light = self.workers.len() - 1;
+        for worker in &self.workers[..light] {
+            worker.tell(Command::Churn(per_s / light as f64));
+        }
     }
 
     /// Hands receivers out.
     pub(crate) fn add(&mut self, plans: Vec<Plan>) {
         let mut shares: Vec<Vec<Plan>> = self.workers.iter().map(|_| Vec::new()).collect();
+        let last = self.workers.len() - 1;
         for plan in plans {
-            shares[self.next].push(plan);
-            self.next = (self.next + 1) % self.workers.len();
+            if plan.verifies {
+                shares[last].push(plan);
+            } else {
+                shares[self.next].push(plan);
+                self.next = (self.next + 1) % last;
+            }
         }
         for (worker, share) in self.workers.iter().zip(shares) {
             worker.tell(Command::Add(share));
@@ -107,16 +118,7 @@ impl Crew {
         let mut all = Report { tally: Tally::new(kinds), gauges: Gauges::default() };
         for _ in &self.workers {
             if let Answer::Report(report) = self.answer()? {
-                // The busiest thread is the one that makes figures doubtful.
-                let share = |tally: &Tally| tally.busy_us as f64 / tally.total_us.max(1) as f64;
-                let (busiest, total) = if share(&report.tally) > share(&all.tally) || all.tally.total_us == 0
-                {
-                    (report.tally.busy_us, report.tally.total_us)
-                } else {
-                    (all.tally.busy_us, all.tally.total_us)
-                };
                 all.tally.add(&report.tally);
-                (all.tally.busy_us, all.tally.total_us) = (busiest, total);
                 all.gauges.add(&report.gauges);
             }
         }

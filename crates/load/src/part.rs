@@ -57,13 +57,15 @@ impl Part {
                 .map(|(entry, times)| KindLatency { kind: entry.to_string(), latency: times.distribution() })
                 .collect(),
             status_latency: self.tally.statuses.distribution(),
+            verifier_latency: self.tally.verifiers.distribution(),
             slow_latency: self.tally.slow.distribution(),
             resynced: self.tally.synced.distribution(),
             server_cpu_s: self.server_cpu.map(|cpu| cpu.as_secs_f64()),
             server_cpu_per_frame_us: cpu_per(counts.frames),
             server_cpu_per_update_us: cpu_per(counts.updates),
             client_cpu_s: self.client_cpu.map(|cpu| cpu.as_secs_f64()),
-            client_busy_percent: self.tally.busy_percent(),
+            client_busy_percent: self.tally.busy_percent(0..config.threads),
+            verifiers_busy_percent: self.tally.busy_percent(config.threads..config.threads + 1),
         }
     }
 }

@@ -341,13 +341,7 @@ impl Receiver {
                     let after = ahead.map_or(floor, |&(_, revision)| revision.max(floor));
                     for entry in book.between(piece.market, after, through(piece)) {
                         if entry.visible >> self.kind & 1 == 1 {
-                            record(
-                                tally,
-                                self.role,
-                                self.kind,
-                                now_us.saturating_sub(entry.sent_us),
-                                entry.is_status,
-                            );
+                            self.record(tally, now_us.saturating_sub(entry.sent_us), entry.is_status);
                         }
                     }
                 }
@@ -357,7 +351,7 @@ impl Receiver {
                     let published_ms =
                         self.chain.time().saturating_sub(piece.time).saturating_mul(TIME_STEP_MS);
                     match wall_ms.checked_sub(published_ms).filter(|&age_ms| age_ms < CLOCK_BELIEVED_MS) {
-                        Some(age_ms) => record(tally, self.role, self.kind, age_ms * 1_000, false),
+                        Some(age_ms) => self.record(tally, age_ms * 1_000, false),
                         None => tally.clock_unusable += 1,
                     }
                 }
@@ -370,6 +364,21 @@ impl Receiver {
                 Some((_, revision)) => *revision = through(piece),
                 None => self.ahead.push((piece.market, through(piece))),
             }
+        }
+    }
+
+    fn record(&self, tally: &mut Tally, us: u64, is_status: bool) {
+        match self.role {
+            // Real receivers do not share a thread with fifty others that decode, too.
+            Role::Normal if self.is_verifier() => tally.verifiers.record(us),
+            Role::Normal => {
+                tally.latencies[usize::from(self.kind)].record(us);
+                if is_status {
+                    tally.statuses.record(us);
+                }
+            }
+            Role::Slow => tally.slow.record(us),
+            Role::Scout | Role::Stuck => {}
         }
     }
 
@@ -422,19 +431,6 @@ fn client_config() -> ClientConfig {
     ClientConfig {
         agent: concat!("oddswire-load/", env!("CARGO_PKG_VERSION")).to_owned(),
         token: String::new(),
-    }
-}
-
-fn record(tally: &mut Tally, role: Role, kind: u16, us: u64, is_status: bool) {
-    match role {
-        Role::Normal => {
-            tally.latencies[usize::from(kind)].record(us);
-            if is_status {
-                tally.statuses.record(us);
-            }
-        }
-        Role::Slow => tally.slow.record(us),
-        Role::Scout | Role::Stuck => {}
     }
 }
 

@@ -35,6 +35,8 @@ use crate::{
 
 /// The scout may take so long to see everything.
 const SCOUT_WITHIN: Duration = Duration::from_secs(15);
+/// A scout that could not connect so often need not try any longer.
+const CONNECTS_FAILED_MAX: u64 = 3;
 /// Connecting may take so much longer than its pace says, as long as nobody new arrives.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(15);
 /// Who is not back from a storm after this is missing; the round is made longer for it.
@@ -183,7 +185,8 @@ impl Run<'_> {
             if watch.is_stopped() {
                 bail!("stopped before anything was measured");
             }
-            if watch.clock.now_us() > deadline_us {
+            let nobody_answers = watch.tally.counts.connects_failed >= CONNECTS_FAILED_MAX;
+            if nobody_answers || watch.clock.now_us() > deadline_us {
                 bail!("the server at {} serves nobody: {}", self.config.url, said(watch));
             }
             watch.look(Stage::Scouting)?;
@@ -401,6 +404,14 @@ impl Run<'_> {
                 "a thread of receivers was busy {:.0} % of the time, so latencies include waiting for it; use more \
                  --threads, or another machine",
                 total.client_busy_percent
+            ),
+        );
+        warn(
+            total.verifiers_busy_percent > BUSY_PERCENT,
+            format!(
+                "the verifiers' thread was busy {:.0} % of the time and may be what makes them slow; let fewer verify \
+                 with --verify-share",
+                total.verifiers_busy_percent
             ),
         );
         warn(

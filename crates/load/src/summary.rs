@@ -116,12 +116,15 @@ pub struct Round {
     pub updates_per_s: f64,
     /// Bytes received per second, with WebSocket headers.
     pub bytes_per_s: f64,
-    /// Commit to applied, over all receivers that read as fast as they can.
+    /// Commit to applied, over all light receivers that read as fast as they can.
     pub latency: Distribution,
     /// The same for each kind of the mix.
     pub latency_by_kind: Vec<KindLatency>,
     /// The same for status changes alone.
     pub status_latency: Distribution,
+    /// The same for the verifiers that read as fast as they can. They share a thread in which every change is decoded for
+    /// each of them, so they are later than a receiver with a processor of its own.
+    pub verifier_latency: Distribution,
     /// The same for the receivers that read slowly, all changes.
     pub slow_latency: Distribution,
     /// From a new attempt to connect until everything is there, after churn, storms and losses.
@@ -134,8 +137,10 @@ pub struct Round {
     pub server_cpu_per_update_us: Option<f64>,
     /// CPU time of this process, publisher included.
     pub client_cpu_s: Option<f64>,
-    /// Share of time in which the threads of receivers had something to do, in percent.
+    /// Share of time in which the busiest thread of light receivers had something to do, in percent.
     pub client_busy_percent: f64,
+    /// The same for the verifiers' thread.
+    pub verifiers_busy_percent: f64,
 }
 
 /// A kind of receivers, and how late they were.

@@ -86,6 +86,7 @@ fn latencies(f: &mut fmt::Formatter<'_>, summary: &Summary) -> fmt::Result {
     }
     row("  all", &total.latency)?;
     row("  status changes", &total.status_latency)?;
+    row("  verifiers", &total.verifier_latency)?;
     row("  slow readers", &total.slow_latency)?;
     row("reconnect to everything", &total.resynced)
 }
@@ -182,9 +183,14 @@ fn processes(f: &mut fmt::Formatter<'_>, summary: &Summary) -> fmt::Result {
     }
     writeln!(
         f,
-        "this tool  {} of CPU, busiest thread {:.0} %; {} per light receiver, {} per verifier, {} resident",
+        "this tool  {} of CPU, threads busy {:.0} % and {:.0} % (verifiers)",
         optional(total.client_cpu_s, |s| format!("{s:.2} s")),
         total.client_busy_percent,
+        total.verifiers_busy_percent,
+    )?;
+    writeln!(
+        f,
+        "           {} resident per light receiver, {} per verifier, {} in all",
         bytes(summary.client.rss_per_connection_bytes as f64),
         bytes(summary.client.rss_per_verifier_bytes as f64),
         bytes(summary.client.rss_after_bytes as f64),

@@ -184,10 +184,12 @@ impl Counts {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tally {
     pub(crate) counts: Counts,
-    /// Commit to applied, by kind of the mix; receivers that read as fast as they can.
+    /// Commit to applied, by kind of the mix; light receivers that read as fast as they can.
     pub(crate) latencies: Vec<Times>,
     /// Commit to applied of status changes, over all kinds.
     pub(crate) statuses: Times,
+    /// Commit to applied of verifiers that read as fast as they can.
+    pub(crate) verifiers: Times,
     /// Commit to applied of receivers that read slowly.
     pub(crate) slow: Times,
     /// From the first attempt to connect until everything is there.
@@ -198,7 +200,13 @@ pub(crate) struct Tally {
     pub(crate) clock_unusable: u64,
     /// What servers said when they refused or closed, and how often.
     pub(crate) sentences: BTreeMap<String, u64>,
-    /// Time in which the worker did not wait for anything to do, and all of its time.
+    /// By worker, the time in which it did not wait for anything to do, and all of its time.
+    pub(crate) turns: BTreeMap<usize, Turns>,
+}
+
+/// What became of a worker's time.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Turns {
     pub(crate) busy_us: u64,
     pub(crate) total_us: u64,
 }
@@ -214,6 +222,7 @@ impl Tally {
             into.add(from);
         }
         self.statuses.add(&other.statuses);
+        self.verifiers.add(&other.verifiers);
         self.slow.add(&other.slow);
         self.synced.add(&other.synced);
         self.storm.add(&other.storm);
@@ -221,8 +230,11 @@ impl Tally {
         for (sentence, count) in &other.sentences {
             self.say(sentence.clone(), *count);
         }
-        self.busy_us += other.busy_us;
-        self.total_us += other.total_us;
+        for (worker, turns) in &other.turns {
+            let into = self.turns.entry(*worker).or_default();
+            into.busy_us += turns.busy_us;
+            into.total_us += turns.total_us;
+        }
     }
 
     /// Keeps a sentence of a server, unless there are too many different ones.
@@ -234,9 +246,11 @@ impl Tally {
         }
     }
 
-    /// Share of time in which the worker had something to do, in percent.
-    pub(crate) fn busy_percent(&self) -> f64 {
-        self.busy_us as f64 / self.total_us.max(1) as f64 * 100.0
+    /// Share of time in which the busiest of some workers had something to do, in percent.
+    pub(crate) fn busy_percent(&self, workers: std::ops::Range<usize>) -> f64 {
+        let shares =
+            self.turns.range(workers).map(|(_, turns)| turns.busy_us as f64 / turns.total_us.max(1) as f64);
+        shares.fold(0.0, f64::max) * 100.0
     }
 
     /// All kinds together.

@@ -155,7 +155,7 @@ impl<'a> Watch<'a> {
             server_cpu_percent: used.map(|used| used.as_secs_f64() / seconds * 100.0),
             faults: self.run.counts.faults(),
             in_storm: self.gauges.in_storm,
-            busy_percent: second.busy_percent(),
+            busy_percent: second.busy_percent(0..self.config.threads),
         });
     }
 }

@@ -153,6 +153,7 @@ impl Handle {
 /// What a worker needs beside the receivers.
 #[derive(Debug)]
 pub(crate) struct Setting {
+    pub(crate) number: usize,
     pub(crate) target: Arc<Target>,
     pub(crate) sources: Arc<[IpAddr]>,
     pub(crate) around: Surroundings,
@@ -213,8 +214,9 @@ impl Worker {
         let mut events = Events::with_capacity(EVENTS);
         loop {
             let now_us = self.setting.around.clock.now_us();
-            self.setting.around.tally.busy_us += now_us - self.counted_us;
-            self.setting.around.tally.total_us += now_us - self.counted_us;
+            let turns = self.setting.around.tally.turns.entry(self.setting.number).or_default();
+            turns.busy_us += now_us - self.counted_us;
+            turns.total_us += now_us - self.counted_us;
             let due_us = self.timers.peek().map_or(u64::MAX, |Reverse((due_us, ..))| *due_us);
             let wait_us = due_us.min(self.ticked_us + TICK_US).saturating_sub(now_us);
             match self.poll.poll(&mut events, Some(Duration::from_micros(wait_us))) {
@@ -224,7 +226,8 @@ impl Worker {
                 _ => {}
             }
             self.counted_us = self.setting.around.clock.now_us();
-            self.setting.around.tally.total_us += self.counted_us - now_us;
+            self.setting.around.tally.turns.entry(self.setting.number).or_default().total_us +=
+                self.counted_us - now_us;
             for event in &events {
                 if event.token() != WAKER {
                     self.ready(event);

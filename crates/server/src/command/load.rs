@@ -65,7 +65,8 @@ pub(super) struct Arguments {
     /// New connections per second while all connect.
     #[arg(long, value_name = "N", default_value_t = 1_000)]
     connect_rate: u32,
-    /// Threads that the receivers share; more only help if the summary says that they are busy.
+    /// Threads that the receivers share, beside one for those that verify; more only help if the summary says that
+    /// they are busy.
     #[arg(long, value_name = "N", default_value_t = 1)]
     threads: usize,
     /// Kinds of receivers and their shares: VIEW@RATE_MS:SHARE, separated by commas. Views are prices, best1 to best10

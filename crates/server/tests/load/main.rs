@@ -73,7 +73,11 @@ async fn a_right_server_passes_and_the_figures_add_up() {
     assert!(fast.p50_us < slow.p50_us, "every flush is faster than every 250 ms");
     let publisher = summary.publisher.as_ref().expect("it published");
     // 180 receivers read freely, and nobody gets a change more than once.
-    assert!(total.latency.count <= (publisher.updates + 200) * 180, "{} of {publisher:?}", total.latency.count);
+    assert!(
+        total.latency.count <= (publisher.updates + 200) * 180,
+        "{} of {publisher:?}",
+        total.latency.count
+    );
     assert!(publisher.suspends >= 4 && total.status_latency.count >= 4 * 100, "{:?}", total.status_latency);
     assert!(total.counts.frames > 0 && total.counts.bytes > total.counts.frames);
     assert!(total.server_cpu_per_frame_us.is_some_and(|us| us > 0.0));
@@ -135,7 +139,10 @@ async fn a_wrong_amount_is_caught() {
         let was_corrupted = proxy.corrupted();
         assert_eq!(was_corrupted, corruption != Corruption::None);
         assert_eq!(summary.ok, !was_corrupted, "{summary}");
-        assert!(summary.failures.iter().any(|failure| failure.contains(hint)) || hint.is_empty(), "{summary}");
+        assert!(
+            summary.failures.iter().any(|failure| failure.contains(hint)) || hint.is_empty(),
+            "{summary}"
+        );
     }
 }
 
