@@ -17,8 +17,9 @@ use crate::{
     websocket::{self, Opcode},
 };
 
-/// Kernel receive buffer of those who read slowly or not at all: what lies there counts as read for the server.
-const SLOW_BUFFER_BYTES: usize = 16 * 1024;
+/// Kernel receive buffer of those who read slowly or not at all: what lies there counts as read for the server. The system
+/// doubles it.
+const SLOW_BUFFER_BYTES: usize = 4 * 1024;
 
 /// How far a connection has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

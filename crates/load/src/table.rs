@@ -131,7 +131,7 @@ fn rounds(f: &mut fmt::Formatter<'_>, rounds: &[Round]) -> fmt::Result {
             round.updates_per_s,
             time(round.latency.p50_us),
             time(round.latency.p99_us),
-            time(round.status_latency.p99_us),
+            optional(Some(round.status_latency.p99_us).filter(|&us| us > 0), time),
             optional(round.server_cpu_per_frame_us, |us| format!("{us:.2} us")),
         )?;
     }
@@ -177,7 +177,7 @@ fn processes(f: &mut fmt::Formatter<'_>, summary: &Summary) -> fmt::Result {
             "           {} resident before, {} connected ({} per connection), {} at the end",
             bytes(server.rss_before_bytes as f64),
             bytes(server.rss_connected_bytes as f64),
-            bytes(server.rss_per_connection_bytes as f64),
+            grown(server.rss_per_connection_bytes),
             bytes(server.rss_after_bytes as f64),
         )?;
     }
@@ -191,8 +191,8 @@ fn processes(f: &mut fmt::Formatter<'_>, summary: &Summary) -> fmt::Result {
     writeln!(
         f,
         "           {} resident per light receiver, {} per verifier, {} in all",
-        bytes(summary.client.rss_per_connection_bytes as f64),
-        bytes(summary.client.rss_per_verifier_bytes as f64),
+        grown(summary.client.rss_per_connection_bytes),
+        grown(summary.client.rss_per_verifier_bytes),
         bytes(summary.client.rss_after_bytes as f64),
     )
 }
@@ -241,6 +241,11 @@ fn bytes(bytes: f64) -> String {
         10e6..10e9 => format!("{:.1} MB", bytes / 1e6),
         _ => format!("{:.1} GB", bytes / 1e9),
     }
+}
+
+/// What each of some receivers added to a process's memory. Few receivers fit into memory that was there already.
+fn grown(each: u64) -> String {
+    optional(Some(each as f64).filter(|&each| each > 0.0), bytes)
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use std::{io, process::ExitCode};
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 
-/// Serve live betting odds, publish recordings, watch markets, and look into the protocol.
+/// Serve live betting odds, publish recordings, watch markets, measure servers, and look into the protocol.
 #[derive(Debug, Parser)]
 #[command(
     name = "oddswire",
@@ -33,7 +33,8 @@ use clap::{Parser, Subcommand};
                   oddswire demo                                   see it work, with simulated matches\n  \
                   oddswire config init && oddswire serve --config oddswire.toml\n  \
                   oddswire replay match.bz2 --to http://127.0.0.1:7410 --speed 10\n  \
-                  oddswire watch ws://127.0.0.1:8080 --topic all --view best3\n\n\
+                  oddswire watch ws://127.0.0.1:8080 --topic all --view best3\n  \
+                  oddswire load ws://127.0.0.1:8080 --publish http://127.0.0.1:7410\n\n\
                   `oddswire COMMAND --help` explains each with examples."
 )]
 struct Arguments {
