@@ -26,6 +26,8 @@ pub struct ServerConfig {
     pub store: Store,
     /// What is logged.
     pub log: Log,
+    /// Figures for Prometheus.
+    pub metrics: Metrics,
 }
 
 /// Settings of the front end.
@@ -80,6 +82,15 @@ pub struct Log {
     pub filter: String,
 }
 
+/// Settings of the figures for Prometheus.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Metrics {
+    /// Address to listen on; `None`, in a file an empty text, for none.
+    #[serde(with = "optional_address")]
+    pub listen: Option<SocketAddr>,
+}
+
 impl Default for Http {
     fn default() -> Self {
         let gateway = GatewayConfig::default();
@@ -122,6 +133,35 @@ impl Default for Store {
 impl Default for Log {
     fn default() -> Self {
         Self { filter: "info".to_owned() }
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self { listen: Some(SocketAddr::from(([127, 0, 0, 1], 7411))) }
+    }
+}
+
+/// An address, or an empty text for none.
+mod optional_address {
+    use std::net::SocketAddr;
+
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(address: &Option<SocketAddr>, out: S) -> Result<S::Ok, S::Error> {
+        match address {
+            Some(address) => out.collect_str(address),
+            None => out.serialize_str(""),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
+        let text = String::deserialize(from)?;
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let wrong = |_| D::Error::custom(format!("{text} is not an address; use for example 127.0.0.1:7411"));
+        text.parse().map(Some).map_err(wrong)
     }
 }
 
@@ -174,6 +214,12 @@ impl ServerConfig {
         if self.http.listen == self.grpc.listen && self.http.listen.port() != 0 {
             bail!("http.listen and grpc.listen are both {}; give one of them another port", self.http.listen);
         }
+        if let Some(metrics) = self.metrics.listen
+            && metrics.port() != 0
+            && (metrics == self.http.listen || metrics == self.grpc.listen)
+        {
+            bail!("metrics.listen and another listener are both {metrics}; give one of them another port");
+        }
         Ok(())
     }
 
@@ -195,6 +241,7 @@ impl ServerConfig {
             ("fanout.stuck_timeout_ms", "How long a receiver may take nothing before it is told and cut."),
             ("store.resume_horizon_s", "How long a receiver may be away and still get only what changed."),
             ("store.settled_retention_s", "How long a settled market stays."),
+            ("metrics.listen", "Address of /metrics for Prometheus; empty for none. Whoever reaches it may read it."),
             ("log.filter", "error, warn, info, debug, or a filter such as info,oddswire_gateway=debug."),
         ]
         .into();
@@ -262,7 +309,9 @@ fn overlay(
             }
             _ => toml::Value::String(text.clone()),
         };
-        if let Some(address) = setting.as_str().filter(|_| key.ends_with("_listen")) {
+        let may_be_empty = key == "metrics_listen";
+        let is_address = |text: &&str| key.ends_with("_listen") && !(may_be_empty && text.is_empty());
+        if let Some(address) = setting.as_str().filter(is_address) {
             address.parse::<SocketAddr>().with_context(|| {
                 format!("{variable}={address} is not an address; use for example 127.0.0.1:8080")
             })?;
@@ -283,7 +332,7 @@ mod tests {
     fn the_template_holds_the_defaults() {
         let read: ServerConfig = toml::from_str(&ServerConfig::template()).unwrap();
         assert_eq!(read, ServerConfig::default());
-        assert_eq!(ServerConfig::template().matches("\n# ").count(), 12, "every setting is explained");
+        assert_eq!(ServerConfig::template().matches("\n# ").count(), 13, "every setting is explained");
     }
 
     #[test]
@@ -293,6 +342,20 @@ mod tests {
                 .unwrap();
         assert_eq!(config.http.listen.port(), 9_000);
         assert_eq!(config.fanout.flush_interval_ms, 25);
+    }
+
+    #[test]
+    fn metrics_are_off_by_an_explicit_empty_address_only() {
+        assert!(load(&[]).unwrap().metrics.listen.is_some_and(|address| address.ip().is_loopback()));
+        assert_eq!(load(&[("ODDSWIRE_METRICS_LISTEN", "")]).unwrap().metrics.listen, None);
+        let read: ServerConfig = toml::from_str("[metrics]\nlisten = \"\"").unwrap();
+        assert_eq!(read.metrics.listen, None);
+        assert_eq!(toml::from_str::<ServerConfig>(&read.to_toml()).unwrap(), read);
+        assert!(
+            format!("{:#}", load(&[("ODDSWIRE_HTTP_LISTEN", "")]).unwrap_err()).contains("127.0.0.1:8080")
+        );
+        let twice = load(&[("ODDSWIRE_METRICS_LISTEN", "127.0.0.1:8080")]).unwrap_err();
+        assert!(twice.to_string().contains("metrics.listen"), "{twice}");
     }
 
     #[test]

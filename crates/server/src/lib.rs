@@ -22,6 +22,7 @@ pub mod config;
 mod connections;
 pub mod engine;
 mod horizon;
+mod metrics;
 mod producers;
 mod server;
 

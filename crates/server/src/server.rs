@@ -14,6 +14,7 @@ use tracing::{error, info};
 use crate::{
     config::ServerConfig,
     engine::{Engine, Inboxes, LocalRequest, REQUESTS_WAITING_MAX, Report},
+    metrics,
 };
 
 /// A running server.
@@ -23,6 +24,8 @@ pub struct Server {
     pub http: SocketAddr,
     /// Where producers connect.
     pub grpc: SocketAddr,
+    /// Where Prometheus scrapes; `None` while there is no such listener.
+    pub metrics: Option<SocketAddr>,
     local: mpsc::Sender<LocalRequest>,
     phase: watch::Sender<Phase>,
     tasks: Vec<JoinHandle<()>>,
@@ -47,6 +50,11 @@ impl Server {
         let http = bind(config.http.listen, "http.listen (--http)").await?;
         let grpc = bind(config.grpc.listen, "grpc.listen (--grpc)").await?;
         let (http_address, grpc_address) = (http.local_addr()?, grpc.local_addr()?);
+        let metrics = match config.metrics.listen {
+            Some(address) => metrics::bind(address).await,
+            None => None,
+        };
+        let metrics_address = metrics.as_ref().map(TcpListener::local_addr).transpose()?;
         let (ingest_requests, ingest) = mpsc::channel(REQUESTS_WAITING_MAX);
         let (gateway_requests, gateway) = mpsc::channel(REQUESTS_WAITING_MAX);
         let (local, local_requests) = mpsc::channel(REQUESTS_WAITING_MAX);
@@ -62,7 +70,7 @@ impl Server {
         // A client that was asked to move must not find the way back.
         let gateway_stopped = until(Phase::Draining, phases.clone());
         let ingest_stopped = until(Phase::Stopped, phases);
-        let tasks = vec![
+        let mut tasks = vec![
             tokio::spawn(engine.run(inboxes)),
             tokio::spawn(oddswire_gateway::serve(http, gateway_requests, gateway_config, gateway_stopped)),
             tokio::spawn(async move {
@@ -71,8 +79,11 @@ impl Server {
                 }
             }),
         ];
+        if let Some(address) = config.metrics.listen {
+            tasks.push(tokio::spawn(metrics::serve(metrics, address, local.clone())));
+        }
         info!(http = %http_address, grpc = %grpc_address, "serving");
-        Ok(Self { http: http_address, grpc: grpc_address, local, phase, tasks })
+        Ok(Self { http: http_address, grpc: grpc_address, metrics: metrics_address, local, phase, tasks })
     }
 
     /// Applies a commit of an embedded source.

@@ -53,7 +53,7 @@ fn every_help_teaches_with_examples() {
     let output = run(&[]);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("oddswire demo"), "alone it prints its help");
-    for command in ["demo", "serve", "config", "replay", "watch", "inspect"] {
+    for command in ["demo", "serve", "config", "replay", "watch", "inspect", "load"] {
         let help = succeed(&[command, "--help"]);
         assert!(help.contains("Examples:") && help.contains(&format!("oddswire {command}")), "{help}");
     }
@@ -147,6 +147,22 @@ fn a_demo_runs_and_says_what_it_saved() {
     let demo = ["demo", "--plain", "--duration", "2", "--recording", path.to_str().unwrap()];
     let said = succeed(&[&demo[..], &ports].concat());
     assert!(said.contains("the recording has ended") && said.contains("3 commits"), "{said}");
+}
+
+#[test]
+fn a_load_ends_with_a_summary_and_status_0() {
+    let (server, http, grpc) = serve();
+    let url = format!("ws://{http}");
+    let arguments =
+        ["load", &url, "-n", "20", "--publish", &grpc, "--publish-markets", "10", "--warmup", "0s"];
+    let table = succeed(&[&arguments[..], &["--duration", "1s", "--quiet"]].concat());
+    assert!(table.contains("commit to applied") && table.ends_with("everything agrees\n"), "{table}");
+    let json = succeed(&[&arguments[..], &["--duration", "1s", "--json"]].concat());
+    let summary: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(summary["ok"], true);
+    assert!(summary["total"]["latency"]["p99_us"].as_u64().unwrap() > 0, "{json}");
+    server.terminate();
+    assert!(fail(&["load", &url]).contains("nothing answers"));
 }
 
 #[test]

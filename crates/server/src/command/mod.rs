@@ -6,6 +6,7 @@ mod changes;
 mod config;
 mod demo;
 mod inspect;
+mod load;
 mod logging;
 mod pace;
 mod replay;
@@ -18,7 +19,7 @@ use std::{io, process::ExitCode};
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 
-/// Serve live betting odds, publish recordings, watch markets, and look into the protocol.
+/// Serve live betting odds, publish recordings, watch markets, measure servers, and look into the protocol.
 #[derive(Debug, Parser)]
 #[command(
     name = "oddswire",
@@ -32,7 +33,8 @@ use clap::{Parser, Subcommand};
                   oddswire demo                                   see it work, with simulated matches\n  \
                   oddswire config init && oddswire serve --config oddswire.toml\n  \
                   oddswire replay match.bz2 --to http://127.0.0.1:7410 --speed 10\n  \
-                  oddswire watch ws://127.0.0.1:8080 --topic all --view best3\n\n\
+                  oddswire watch ws://127.0.0.1:8080 --topic all --view best3\n  \
+                  oddswire load ws://127.0.0.1:8080 --publish http://127.0.0.1:7410\n\n\
                   `oddswire COMMAND --help` explains each with examples."
 )]
 struct Arguments {
@@ -48,6 +50,7 @@ enum Command {
     Replay(replay::Arguments),
     Watch(watch::Arguments),
     Inspect(inspect::Arguments),
+    Load(load::Arguments),
 }
 
 /// Runs the command of the process's arguments. Usage errors end the process with status 2.
@@ -72,6 +75,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Serve(arguments) => on_runtime(serve::run(arguments)),
         Command::Replay(arguments) => on_runtime(replay::run(arguments)),
         Command::Watch(arguments) => on_runtime(watch::run(arguments)),
+        Command::Load(arguments) => on_runtime(load::run(arguments)),
     }
 }
 

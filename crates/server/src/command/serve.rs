@@ -73,6 +73,9 @@ fn announce(server: &Server) -> anyhow::Result<()> {
     writeln!(out, "clients    ws://{}/v1/stream", server.http)?;
     writeln!(out, "markets    http://{}/v1/markets", server.http)?;
     writeln!(out, "producers  http://{}", server.grpc)?;
+    if let Some(metrics) = server.metrics {
+        writeln!(out, "metrics    http://{metrics}/metrics")?;
+    }
     Ok(out.flush()?)
 }
 

@@ -100,6 +100,8 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     };
     let figures = Shared::default();
     let mut settings = config::load(None)?;
+    // A demo beside a server leaves that one's address to it.
+    settings.metrics.listen = None;
     for (given, setting) in
         [(arguments.http, &mut settings.http.listen), (arguments.grpc, &mut settings.grpc.listen)]
     {

@@ -1,0 +1,104 @@
+//! Every figure: its name with the unit last, what it means, and where it comes from.
+
+use std::fmt::Display;
+
+use oddswire_gateway::DisconnectCause;
+
+use super::{
+    exposition::{Exposition, Kind, Kind::Counter, Kind::Gauge},
+    process::ProcessFigures,
+};
+use crate::engine::Report;
+
+/// Name, kind, meaning, source.
+type Figure<T, V> = (&'static str, Kind, &'static str, fn(&T) -> V);
+
+/// Figures of the engine.
+#[rustfmt::skip] // A line each, so that the list can be read as one.
+const ENGINE: &[Figure<Report, u64>] = &[
+    ("oddswire_feed_revision", Gauge, "Revision of the last commit; begins anew with the feed's log.", |r| r.revision.0),
+    ("oddswire_feed_markets", Gauge, "Markets held.", |r| r.markets as u64),
+    ("oddswire_gateway_connections", Gauge, "Connections of clients.", |r| r.connections as u64),
+    ("oddswire_gateway_connections_behind", Gauge, "Connections that take nothing now and will get a catch-up.", |r| r.behind as u64),
+    ("oddswire_gateway_groups", Gauge, "Sets of connections with the same subscriptions.", |r| r.groups as u64),
+    ("oddswire_fanout_flushes_total", Counter, "Flushes that sent something.", |r| r.fanout.flushes),
+    ("oddswire_fanout_urgent_flushes_total", Counter, "Flushes made at once because a status changed.", |r| r.fanout.urgent),
+    ("oddswire_fanout_pieces_total", Counter, "Changes of one market in one view that were encoded.", |r| r.fanout.pieces),
+    ("oddswire_fanout_pieces_bytes_total", Counter, "Bytes of those pieces.", |r| r.fanout.piece_bytes),
+    ("oddswire_fanout_frames_total", Counter, "Frames handed out, counted once per receiver.", |r| r.fanout.frames),
+    ("oddswire_fanout_frames_bytes_total", Counter, "Bytes of those frames, without WebSocket headers.", |r| r.fanout.frame_bytes),
+    ("oddswire_fanout_snapshots_total", Counter, "Snapshots of markets that were encoded.", |r| r.fanout.snapshots),
+    ("oddswire_fanout_catch_ups_total", Counter, "Catch-ups for receivers that were not live.", |r| r.fanout.catch_ups),
+    ("oddswire_fanout_catch_ups_bytes_total", Counter, "Bytes of those catch-ups, their snapshots included.", |r| r.fanout.catch_up_bytes),
+    ("oddswire_fanout_catch_up_pieces_shared_total", Counter, "Pieces of catch-ups that another receiver's served.", |r| r.fanout.catch_ups_shared),
+    ("oddswire_fanout_fell_behind_total", Counter, "Times a receiver fell behind because its socket was full.", |r| r.fanout.fell_behind),
+    ("oddswire_fanout_resumes_total", Counter, "Subscriptions resumed from a cursor.", |r| r.fanout.resumes),
+    ("oddswire_fanout_resyncs_total", Counter, "Markets sent again because what a client held did not fit.", |r| r.fanout.resyncs),
+    ("oddswire_fanout_closed_for_cause_total", Counter, "Connections closed for what the client did or did not do.", |r| r.fanout.closed_for_cause),
+];
+
+/// Figures of the process, under the names that every Prometheus client uses.
+#[rustfmt::skip] // As above.
+const PROCESS: &[Figure<ProcessFigures, f64>] = &[
+    ("process_cpu_seconds_total", Counter, "User and system CPU time.", |p| p.cpu_seconds),
+    ("process_resident_memory_bytes", Gauge, "Resident memory.", |p| p.resident_bytes),
+    ("process_virtual_memory_bytes", Gauge, "Virtual memory.", |p| p.virtual_bytes),
+    ("process_threads", Gauge, "Threads.", |p| p.threads),
+    ("process_open_fds", Gauge, "Open file descriptors.", |p| p.open_fds),
+    ("process_max_fds", Gauge, "Most file descriptors that may be open.", |p| p.max_fds),
+    ("process_start_time_seconds", Gauge, "When the process started, since 1970 in UTC.", |p| p.start_time_seconds),
+];
+
+const DISCONNECTS: &str = "oddswire_gateway_disconnects_total";
+const BUILD: &str = "oddswire_build_info";
+
+/// The answer to a scraper.
+pub(super) fn write(report: &Report, process: Option<&ProcessFigures>) -> String {
+    let mut out = Exposition::default();
+    out.figure(BUILD, Gauge, "Always 1; the label says which version this is.");
+    out.labelled(BUILD, "version", env!("CARGO_PKG_VERSION"), 1);
+    add(&mut out, ENGINE, report);
+    out.figure(DISCONNECTS, Counter, "Connections that have ended, by cause.");
+    for (cause, &count) in DisconnectCause::ALL.into_iter().zip(&report.disconnects) {
+        out.labelled(DISCONNECTS, "cause", cause_name(cause), count);
+    }
+    if let Some(process) = process {
+        add(&mut out, PROCESS, process);
+    }
+    out.finish()
+}
+
+fn add<T, V: Display>(out: &mut Exposition, figures: &[Figure<T, V>], source: &T) {
+    for (name, kind, help, value) in figures {
+        out.figure(name, *kind, help);
+        out.sample(name, value(source));
+    }
+}
+
+fn cause_name(cause: DisconnectCause) -> &'static str {
+    match cause {
+        DisconnectCause::Closed => "closed",
+        DisconnectCause::Gone => "gone",
+        DisconnectCause::Protocol => "protocol",
+        DisconnectCause::ControlFlood => "control_flood",
+        DisconnectCause::Server => "server",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_say_what_they_are() {
+        let all = ENGINE.iter().map(|(name, kind, help, _)| (name, kind, help));
+        let all = all.chain(PROCESS.iter().map(|(name, kind, help, _)| (name, kind, help)));
+        let mut seen = std::collections::HashSet::new();
+        for (name, kind, help) in all {
+            assert!(seen.insert(*name), "{name} stands there twice");
+            assert_eq!(name.ends_with("_total"), *kind == Counter, "{name}");
+            assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{name}");
+            assert!(help.ends_with('.'), "{name}");
+        }
+    }
+}
