@@ -19,9 +19,9 @@
 
 pub mod command;
 pub mod config;
-mod connections;
 pub mod engine;
 mod horizon;
+pub mod metrics;
 mod producers;
 mod server;
 

@@ -1,8 +1,9 @@
 //! Putting the parts together.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context;
+use oddswire_gateway::{GatewayCounters, Shards};
 use oddswire_model::{Commit, Revision};
 use tokio::{
     net::TcpListener,
@@ -14,6 +15,7 @@ use tracing::{error, info};
 use crate::{
     config::ServerConfig,
     engine::{Engine, Inboxes, LocalRequest, REQUESTS_WAITING_MAX, Report},
+    metrics::EngineMetrics,
 };
 
 /// A running server.
@@ -23,6 +25,8 @@ pub struct Server {
     pub http: SocketAddr,
     /// Where producers connect.
     pub grpc: SocketAddr,
+    gateway: GatewayCounters,
+    metrics: Arc<EngineMetrics>,
     local: mpsc::Sender<LocalRequest>,
     phase: watch::Sender<Phase>,
     tasks: Vec<JoinHandle<()>>,
@@ -48,12 +52,15 @@ impl Server {
         let grpc = bind(config.grpc.listen, "grpc.listen (--grpc)").await?;
         let (http_address, grpc_address) = (http.local_addr()?, grpc.local_addr()?);
         let (ingest_requests, ingest) = mpsc::channel(REQUESTS_WAITING_MAX);
-        let (gateway_requests, gateway) = mpsc::channel(REQUESTS_WAITING_MAX);
+        let (http_requests, http_inbox) = mpsc::channel(REQUESTS_WAITING_MAX);
         let (local, local_requests) = mpsc::channel(REQUESTS_WAITING_MAX);
         let (phase, phases) = watch::channel(Phase::Serving);
 
-        let engine = Engine::new(config.engine());
-        let inboxes = Inboxes { ingest, gateway, local: local_requests };
+        let (shards, door) = Shards::start(config.shards()).context("cannot start the shards' threads")?;
+        let gateway = shards.counters();
+        let engine = Engine::new(config.engine(), shards);
+        let metrics = engine.metrics();
+        let inboxes = Inboxes { ingest, http: http_inbox, local: local_requests };
         let gateway_config = config.gateway();
         let until = |from: Phase, mut phases: watch::Receiver<Phase>| async move {
             // An error means that the server is gone, which is a stop as well.
@@ -64,7 +71,7 @@ impl Server {
         let ingest_stopped = until(Phase::Stopped, phases);
         let tasks = vec![
             tokio::spawn(engine.run(inboxes)),
-            tokio::spawn(oddswire_gateway::serve(http, gateway_requests, gateway_config, gateway_stopped)),
+            tokio::spawn(oddswire_gateway::serve(http, http_requests, door, gateway_config, gateway_stopped)),
             tokio::spawn(async move {
                 if let Err(problem) = oddswire_ingest::serve(grpc, ingest_requests, ingest_stopped).await {
                     error!(error = %problem, "producers cannot publish any more");
@@ -72,7 +79,7 @@ impl Server {
             }),
         ];
         info!(http = %http_address, grpc = %grpc_address, "serving");
-        Ok(Self { http: http_address, grpc: grpc_address, local, phase, tasks })
+        Ok(Self { http: http_address, grpc: grpc_address, gateway, metrics, local, phase, tasks })
     }
 
     /// Applies a commit of an embedded source.
@@ -94,6 +101,16 @@ impl Server {
         let (reply, answer) = oneshot::channel();
         self.local.send(LocalRequest::Report { reply }).await.context("the engine has stopped")?;
         answer.await.context("the engine has stopped")
+    }
+
+    /// The counters of all connections, to be read at any time.
+    pub fn counters(&self) -> GatewayCounters {
+        self.gateway.clone()
+    }
+
+    /// What the engine measures of itself, to be read at any time.
+    pub fn metrics(&self) -> Arc<EngineMetrics> {
+        Arc::clone(&self.metrics)
     }
 
     /// Asks every client to move, spread over a time; new ones are not taken any more.

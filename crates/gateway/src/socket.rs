@@ -1,0 +1,192 @@
+//! One connection's socket: what the kernel has not taken, and what the client is in the middle of saying.
+
+use std::{
+    collections::VecDeque,
+    io::{self, IoSlice, Read, Write},
+    time::{Duration, Instant},
+};
+
+use bytes::{Buf, Bytes};
+use mio::net::TcpStream;
+use oddswire_fanout::{Batch, ConnectionId};
+use oddswire_session::RateLimit;
+
+use crate::{seats::Seat, websocket::Reader};
+
+/// Parts handed to the kernel in one call.
+const PARTS_PER_WRITE: usize = 64;
+/// How long the peer has to take the last bytes and answer a close.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Pings and pongs a client may send per second in the long run.
+pub const CONTROL_FRAMES_PER_SECOND: u32 = 10;
+/// Pings and pongs a client may send at once.
+pub const CONTROL_FRAMES_BURST: u32 = 20;
+
+/// A connection's socket. Everything that only a busy, talking or ending connection needs is boxed.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    pub(crate) id: ConnectionId,
+    stream: TcpStream,
+    /// What the kernel has not taken. There while the socket is full, even if nothing is kept.
+    unsent: Option<Box<Unsent>>,
+    /// The client is in the middle of a message.
+    pub(crate) reader: Option<Box<Reader>>,
+    control: Option<Box<RateLimit>>,
+    /// The conversation is over: what is unsent goes, and then the client must end it until then.
+    ends_at: Option<Box<Instant>>,
+    _seat: Seat,
+}
+
+#[derive(Debug, Default)]
+struct Unsent {
+    parts: VecDeque<Bytes>,
+    /// A pong waits among them; a second ping is not answered until it has gone.
+    has_pong: bool,
+    has_progressed: bool,
+}
+
+/// What became of a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// The kernel took everything.
+    All,
+    /// Part of it.
+    Some,
+    /// Nothing: the socket was full, and is full.
+    Nothing,
+    /// The connection is broken.
+    Broken,
+}
+
+impl Socket {
+    pub(crate) fn new(id: ConnectionId, stream: TcpStream, seat: Seat) -> Self {
+        Self { id, stream, unsent: None, reader: None, control: None, ends_at: None, _seat: seat }
+    }
+
+    /// Whether the kernel has not taken everything.
+    pub(crate) fn is_full(&self) -> bool {
+        self.unsent.is_some()
+    }
+
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ends_at.is_some()
+    }
+
+    /// Whether it has had its time to end.
+    pub(crate) fn is_overdue(&self, now: Instant) -> bool {
+        self.ends_at.as_ref().is_some_and(|ends_at| now >= **ends_at)
+    }
+
+    /// Whether the kernel has taken something of what it did not take at once, since this was last asked.
+    pub(crate) fn take_progress(&mut self) -> bool {
+        self.unsent.as_mut().is_some_and(|unsent| std::mem::take(&mut unsent.has_progressed))
+    }
+
+    /// Writes frames to a socket that is not full. What must be kept of them is shared with others who keep it.
+    pub(crate) fn write(&mut self, frames: &mut Batch) -> Written {
+        loop {
+            match self.stream.write(frames.bytes()) {
+                Ok(count) if count == frames.bytes().len() => return Written::All,
+                Ok(count) => {
+                    let rest = frames.shared().slice(count..);
+                    self.unsent = Some(Box::new(Unsent { parts: [rest].into(), ..Unsent::default() }));
+                    return Written::Some;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.unsent = Some(Box::default());
+                    return Written::Nothing;
+                }
+                Err(_) => return Written::Broken,
+            }
+        }
+    }
+
+    /// Puts parts behind everything else, and writes what can be written.
+    pub(crate) fn push(&mut self, parts: impl IntoIterator<Item = Bytes>) -> Written {
+        let was_full = self.unsent.is_some();
+        self.unsent.get_or_insert_default().parts.extend(parts);
+        if was_full { Written::Nothing } else { self.resume() }
+    }
+
+    /// Answers a ping, unless an answer waits already.
+    pub(crate) fn pong(&mut self, pong: Bytes) -> Written {
+        if self.unsent.as_ref().is_some_and(|unsent| unsent.has_pong) {
+            return Written::Nothing;
+        }
+        let written = self.push([pong]);
+        if let Some(unsent) = &mut self.unsent {
+            unsent.has_pong = true;
+        }
+        written
+    }
+
+    /// Writes what was kept.
+    pub(crate) fn resume(&mut self) -> Written {
+        let Some(unsent) = &mut self.unsent else { return Written::All };
+        let mut has_written = false;
+        while !unsent.parts.is_empty() {
+            let mut slices = [IoSlice::new(&[]); PARTS_PER_WRITE];
+            let mut count = 0;
+            for (slice, part) in slices.iter_mut().zip(&unsent.parts) {
+                *slice = IoSlice::new(part);
+                count += 1;
+            }
+            match self.stream.write_vectored(&slices[..count]) {
+                Ok(written) => {
+                    has_written = true;
+                    unsent.has_progressed = true;
+                    unsent.advance(written);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return if has_written { Written::Some } else { Written::Nothing };
+                }
+                Err(_) => return Written::Broken,
+            }
+        }
+        self.unsent = None;
+        if self.is_ending() && self.stream.shutdown(std::net::Shutdown::Write).is_err() {
+            return Written::Broken;
+        }
+        Written::All
+    }
+
+    /// Says the last word and gives the peer a time to take it and to answer.
+    pub(crate) fn end(&mut self, last_word: Bytes, now: Instant) -> Written {
+        self.ends_at = Some(Box::new(now + CLOSE_TIMEOUT));
+        self.reader = None;
+        self.push([last_word])
+    }
+
+    /// Reads once. `None` when there is nothing to be read now; `Some(0)` when the peer has ended.
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        loop {
+            match self.stream.read(buffer) {
+                Ok(count) => return Ok(Some(count)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Counts a ping or pong; says whether it may come.
+    pub(crate) fn count_control(&mut self, now_ms: u64) -> bool {
+        let full = || Box::new(RateLimit::new(CONTROL_FRAMES_PER_SECOND, CONTROL_FRAMES_BURST));
+        self.control.get_or_insert_with(full).take(now_ms)
+    }
+}
+
+impl Unsent {
+    fn advance(&mut self, mut written: usize) {
+        while let Some(part) = self.parts.front_mut() {
+            if written < part.len() {
+                part.advance(written);
+                return;
+            }
+            written -= part.len();
+            self.parts.pop_front();
+        }
+    }
+}
