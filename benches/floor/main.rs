@@ -43,7 +43,20 @@ fn main() {
     if arguments.first().is_some_and(|first| first == "read") {
         return reader::run(&arguments[1..]);
     }
+    if let [first, own, connections] = &arguments[..]
+        && first == "memory"
+    {
+        let number = |text: &String| text.parse().expect("a number");
+        return memory(number(own), number(connections));
+    }
     let connections = arguments.first().and_then(|count| count.parse().ok()).unwrap_or(CONNECTIONS);
+    // Each in a process of its own, because memory that one has given back would be what the next one takes.
+    for own in [0, 200] {
+        let program = std::env::current_exe().expect("this program");
+        let arguments = ["memory".to_owned(), own.to_string(), connections.to_string()];
+        let status = std::process::Command::new(program).args(arguments).status().expect("another process");
+        assert!(status.success(), "memory of own sets of {own}");
+    }
     pin(machine::SERVER);
     compare("shared topic, one market changes", connections, Interest::Shared, 1);
     compare("shared topic, all 200 markets change", connections, Interest::Shared, MARKETS);
@@ -53,12 +66,6 @@ fn main() {
         Interest::Own(OWN_MARKETS),
         MARKETS,
     );
-    for (what, interest) in [
-        ("shared topic of 200 markets", Interest::Shared),
-        ("own sets of 200 of 400 markets", Interest::Own(200)),
-    ] {
-        memory(what, connections, interest);
-    }
 }
 
 /// Alternates rounds of the bare loop and of the gateway.
@@ -101,9 +108,12 @@ fn compare(what: &str, connections: usize, interest: Interest, changing: usize) 
     );
 }
 
-/// What a connection costs in memory, idle and with a reader that takes nothing.
-fn memory(what: &str, connections: usize, interest: Interest) {
-    let markets = if interest == Interest::Shared { MARKETS } else { MARKETS * 2 };
+/// What a connection costs in memory, idle and with a reader that takes nothing. `own`: 0 for a shared topic.
+fn memory(own: usize, connections: usize) {
+    let (what, interest, markets) = match own {
+        0 => (format!("shared topic of {MARKETS} markets"), Interest::Shared, MARKETS),
+        own => (format!("own sets of {own} of {} markets", MARKETS * 2), Interest::Own(own), MARKETS * 2),
+    };
     let mut gateway = Gateway::start(markets);
     // Memory that only the first connections need is not a cost of each.
     let mut first = Readers::start(gateway.address(), gateway.address(), 200, interest, markets);

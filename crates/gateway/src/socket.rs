@@ -82,22 +82,30 @@ impl Socket {
         self.unsent.as_mut().is_some_and(|unsent| std::mem::take(&mut unsent.has_progressed))
     }
 
-    /// Writes frames to a socket that is not full. What must be kept of them is shared with others who keep it.
-    pub(crate) fn write(&mut self, frames: &mut Batch) -> Written {
+    /// Writes frames to a socket that is not full; returns how many it has taken, the last of them maybe in part. The
+    /// rest of that one is kept, and no more.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    pub(crate) fn write(&mut self, frames: &mut Batch) -> io::Result<usize> {
         loop {
             match self.stream.write(frames.bytes()) {
-                Ok(count) if count == frames.bytes().len() => return Written::All,
+                Ok(count) if count == frames.bytes().len() => return Ok(frames.frames()),
                 Ok(count) => {
-                    let rest = frames.shared().slice(count..);
-                    self.unsent = Some(Box::new(Unsent { parts: [rest].into(), ..Unsent::default() }));
-                    return Written::Some;
+                    let begun = frames.begun(count);
+                    let mut unsent = Unsent::default();
+                    if frames.end(begun) > count {
+                        unsent.parts.push_back(frames.keep(count..frames.end(begun)));
+                    }
+                    self.unsent = Some(Box::new(unsent));
+                    return Ok(begun);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.unsent = Some(Box::default());
-                    return Written::Nothing;
+                    return Ok(0);
                 }
-                Err(_) => return Written::Broken,
+                Err(error) => return Err(error),
             }
         }
     }

@@ -431,26 +431,18 @@ impl Sockets {
 }
 
 impl Lines for Sockets {
-    fn offer(&mut self, connection: ConnectionId, frames: &mut Batch) -> bool {
-        let Some(socket) = self.table.get_mut(connection.line()).and_then(Option::as_mut) else {
-            return true;
-        };
+    fn offer(&mut self, connection: ConnectionId, frames: &mut Batch) -> usize {
+        let Some(Some(socket)) = self.table.get_mut(connection.line()) else { return frames.frames() };
         if socket.is_full() {
-            return false;
+            return 0;
         }
         self.writes += 1;
-        let length = frames.bytes().len() as u64;
-        match socket.write(frames) {
-            Written::All | Written::Some => {
-                self.bytes_written += length;
-                true
-            }
-            Written::Nothing => false,
-            Written::Broken => {
-                self.broken.push(connection);
-                true
-            }
-        }
+        let taken = socket.write(frames).unwrap_or_else(|_| {
+            self.broken.push(connection);
+            frames.frames()
+        });
+        self.bytes_written += frames.end(taken) as u64;
+        taken
     }
 
     fn give(&mut self, connection: ConnectionId, frames: &mut dyn Iterator<Item = Letter>) {
