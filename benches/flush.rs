@@ -99,6 +99,11 @@ impl Lines for Sink {
     }
 }
 
+/// A number that looks random, so that no two connections follow the same set.
+fn mix(connection: u64, at: u32) -> u32 {
+    ((connection << 16 | u64::from(at)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33) as u32
+}
+
 struct World {
     now_ms: u64,
     turn: u64,
@@ -135,7 +140,7 @@ impl World {
             let topics = match own {
                 None => vec!["all".parse().expect("a topic")],
                 Some(own) => (0..own)
-                    .map(|at| (connection as u32 * 7 + at * (markets / own)) % markets)
+                    .map(|at| at * (markets / own) + mix(connection, at) % (markets / own))
                     .map(|market| format!("market/1.{market}").parse().expect("a topic"))
                     .collect(),
             };

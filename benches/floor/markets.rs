@@ -52,8 +52,11 @@ fn selection(runner: u64) -> SelectionUpdate {
     SelectionUpdate::new(SelectionKey { id: SelectionId(runner), handicap: Handicap::NONE })
 }
 
-/// The markets that a connection of its own set follows: evenly spread, each connection beginning elsewhere.
+/// The markets that a connection of its own set follows: one at random of each stretch, so that no two sets are equal.
 pub(crate) fn own_set(connection: usize, own: usize, markets: usize) -> impl Iterator<Item = usize> {
     let step = markets / own;
-    (0..own).map(move |at| (connection * 7 + at * step) % markets)
+    (0..own).map(move |at| {
+        let mixed = ((connection * 0x1_0000 + at) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
+        at * step + mixed as usize % step
+    })
 }

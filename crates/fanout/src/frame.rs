@@ -68,6 +68,15 @@ impl Batch {
         Self { envelope, bytes: Vec::new(), frames: Vec::new(), receivers: 0, shared: None }
     }
 
+    /// Frames without envelopes, for whoever tests lines of his own.
+    pub fn of<'a>(payloads: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut batch = Self::new(|_, _| {});
+        for payload in payloads {
+            batch.push(Revision(0), payload.len(), std::iter::once(payload));
+        }
+        batch
+    }
+
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.frames.clear();

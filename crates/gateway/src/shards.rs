@@ -27,6 +27,9 @@ pub const SHARDS_MAX: usize = 64;
 /// Flushes that a shard may have before it that it has not begun with. With more the next flush waits, and what changes
 /// meanwhile becomes one: a gateway that is too slow conflates and does not queue.
 const FLUSHES_WAITING_MAX: usize = 4;
+/// Changes of status do not wait for that. With so many flushes before a shard nothing more is taken from producers
+/// until it has caught up: what it holds stays bounded.
+const FLUSHES_WAITING_STOP: usize = 64;
 /// Messages of clients of one shard that have not been looked at. With more nothing is read from its sockets, so that
 /// what clients send faster than it is taken stays in their own kernels: 4,096 x 4 KiB are 16 MiB.
 pub(crate) const MESSAGES_WAITING_MAX: usize = 4_096;
@@ -141,7 +144,16 @@ impl Shards {
 
     /// Whether a shard is so far behind that the next flush should wait.
     pub fn are_slow(&self) -> bool {
-        self.inboxes.iter().any(|inbox| inbox.flushes_waiting.load(Relaxed) >= FLUSHES_WAITING_MAX)
+        self.flushes_waiting() >= FLUSHES_WAITING_MAX
+    }
+
+    /// Whether a shard is so far behind that producers should wait.
+    pub fn are_overwhelmed(&self) -> bool {
+        self.flushes_waiting() >= FLUSHES_WAITING_STOP
+    }
+
+    fn flushes_waiting(&self) -> usize {
+        self.inboxes.iter().map(|inbox| inbox.flushes_waiting.load(Relaxed)).max().unwrap_or(0)
     }
 
     /// Waits for something to happen; `None` when all threads are gone.

@@ -198,3 +198,77 @@ impl Unsent {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        net::{IpAddr, Ipv4Addr},
+        sync::Arc,
+    };
+
+    use super::*;
+    use crate::seats::Seats;
+
+    /// A socket that takes little, and its peer.
+    fn pair() -> (Socket, std::net::TcpStream) {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, _) = listener.accept().unwrap();
+        stream.set_nonblocking(true).unwrap();
+        socket2::SockRef::from(&stream).set_send_buffer_size(4 * 1024).unwrap();
+        let seat = Arc::new(Seats::new(1, 1, None)).take(IpAddr::V4(Ipv4Addr::LOCALHOST)).unwrap();
+        (Socket::new(ConnectionId(0), TcpStream::from_std(stream), seat), peer)
+    }
+
+    /// Fills the kernel's buffers until something is kept; returns what was pushed.
+    fn fill(socket: &mut Socket) -> usize {
+        let mut pushed = 0;
+        while !socket.is_full() {
+            socket.push([Bytes::from(vec![7; 64 * 1024])]);
+            pushed += 64 * 1024;
+        }
+        pushed
+    }
+
+    #[test]
+    fn a_second_ping_is_not_answered_while_an_answer_waits() {
+        let (mut socket, mut peer) = pair();
+        let pushed = fill(&mut socket);
+        for _ in 0..10 {
+            assert_eq!(socket.pong(Bytes::from_static(b"pong")), Written::Nothing);
+        }
+        socket.end(Bytes::from_static(b"end"), Instant::now());
+        let reading = std::thread::spawn(move || {
+            let mut all = Vec::new();
+            peer.read_to_end(&mut all).map(|_| all)
+        });
+        while socket.resume() != Written::All {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let all = reading.join().unwrap().unwrap();
+        assert_eq!(&all[pushed..], b"pongend", "one pong, and the last word behind it");
+        assert!(!socket.is_full());
+        assert_eq!(socket.pong(Bytes::from_static(b"pong")), Written::Broken, "the writing end is shut");
+    }
+
+    #[test]
+    fn a_full_socket_keeps_one_frame_at_most() {
+        let (mut socket, _peer) = pair();
+        let mut batch = Batch::of([[7; 3_000]; 4].iter().map(<[u8; 3_000]>::as_slice));
+        let mut taken = batch.frames();
+        while taken == batch.frames() && !socket.is_full() {
+            taken = socket.write(&mut batch).unwrap();
+        }
+        let kept: usize = socket.unsent.as_ref().unwrap().parts.iter().map(Bytes::len).sum();
+        assert!(kept < 3_000, "{kept} bytes are kept");
+        assert!(taken <= batch.frames());
+    }
+
+    #[test]
+    fn pings_are_counted_to_the_burst_and_one_past_it() {
+        let (mut socket, _peer) = pair();
+        assert!((0..CONTROL_FRAMES_BURST).all(|_| socket.count_control(0)));
+        assert!(!socket.count_control(0), "one past the burst");
+        assert!(socket.count_control(1_000 / u64::from(CONTROL_FRAMES_PER_SECOND)), "one more every 100 ms");
+    }
+}

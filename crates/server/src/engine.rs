@@ -150,13 +150,16 @@ impl Engine {
         let mut waits_for_shards = false;
         while open.0 || open.1 || open.2 {
             let mut wake_ms = self.fanout.poll_timeout().min(self.producers.next_deadline_ms());
-            if waits_for_shards {
-                wake_ms = wake_ms.max(self.now_ms() + SLOW_SHARDS_RETRY_MS);
+            let is_overwhelmed = self.shards.are_overwhelmed();
+            if waits_for_shards || is_overwhelmed {
+                wake_ms = self.now_ms() + SLOW_SHARDS_RETRY_MS;
             }
             let wake = self.started + Duration::from_millis(wake_ms);
             tokio::select! {
                 biased;
-                count = inboxes.ingest.recv_many(&mut ingest, REQUESTS_PER_TURN), if open.0 => open.0 = count > 0,
+                count = inboxes.ingest.recv_many(&mut ingest, REQUESTS_PER_TURN), if open.0 && !is_overwhelmed => {
+                    open.0 = count > 0;
+                }
                 Some(events) = self.shards.next() => self.shard_events(events),
                 request = inboxes.http.recv(), if open.1 => match request {
                     Some(request) => self.http(request),
