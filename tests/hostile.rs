@@ -3,20 +3,22 @@
 mod oracle;
 mod support;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use oddswire_client::{Client, Subscription};
 use oddswire_feeds::simulator::{Simulator, SimulatorConfig};
-use oddswire_gateway::DisconnectCause;
+use oddswire_gateway::{CONTROL_FRAMES_BURST, DisconnectCause, REQUEST_HEAD_BYTES_MAX};
+use oddswire_model::View;
 use oddswire_server::{Server, ServerConfig};
+use oddswire_session::{ClientConfig, ClientSession, SubscriptionRequest};
 use oddswire_wire::{
     decode_frame, encode_client_message,
-    proto::{self, ErrorCode, client_message::Message},
+    proto::{self, Conflation, ErrorCode, client_message::Message},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     time::timeout,
 };
 
@@ -40,7 +42,17 @@ enum Heard {
 
 impl Peer {
     async fn connect(server: &Server) -> Self {
-        let mut stream = TcpStream::connect(server.http).await.expect("the server is there");
+        Self::upgrade(TcpStream::connect(server.http).await.expect("the server is there")).await
+    }
+
+    /// A peer whose kernel takes little.
+    async fn connect_with_buffer(server: &Server, bytes: u32) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(bytes).expect("a small buffer");
+        Self::upgrade(socket.connect(server.http).await.expect("the server is there")).await
+    }
+
+    async fn upgrade(mut stream: TcpStream) -> Self {
         let request = "GET /v1/stream HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
              Sec-WebSocket-Protocol: oddswire.v1\r\n\r\n";
@@ -265,5 +277,163 @@ async fn rule_breakers_are_told_and_counted_and_the_others_do_not_notice() {
         let stats = client.stats();
         assert_eq!((stats.disconnects, stats.session.gaps, stats.session.digest_mismatches), (0, 0, 0));
     }
+    server.stop().await;
+}
+
+async fn server_with(change: impl FnOnce(&mut ServerConfig)) -> Server {
+    let mut config = ServerConfig::default();
+    config.http.listen = "127.0.0.1:0".parse().expect("an address");
+    config.grpc.listen = "127.0.0.1:0".parse().expect("an address");
+    change(&mut config);
+    Server::start(&config).await.expect("a free port")
+}
+
+/// What the server says to bytes, to the end, and how long that takes.
+async fn answer_to(server: &Server, bytes: &[u8]) -> (String, Duration) {
+    let began = Instant::now();
+    let mut stream = TcpStream::connect(server.http).await.expect("the server is there");
+    let _ = stream.write_all(bytes).await;
+    let mut answer = Vec::new();
+    let _ = timeout(PATIENCE * 3, stream.read_to_end(&mut answer)).await.expect("the server lets go in time");
+    (String::from_utf8_lossy(&answer).into_owned(), began.elapsed())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_head_has_its_time_and_its_size() {
+    let server = server_with(|_| {}).await;
+    let (half, took) = answer_to(&server, b"GET /v1/stream HTTP/1.1\r\nHost: test\r\n").await;
+    assert!(!half.starts_with("HTTP/1.1 2"), "{half}");
+    assert!((Duration::from_secs(4)..Duration::from_secs(8)).contains(&took), "half a request: {took:?}");
+    let head = |length: usize| {
+        let frame = "GET /healthz HTTP/1.1\r\nHost: test\r\nConnection: close\r\nX: \r\n\r\n";
+        frame.replace("X: ", &format!("X: {}", "x".repeat(length - frame.len()))).into_bytes()
+    };
+    let (fits, _) = answer_to(&server, &head(REQUEST_HEAD_BYTES_MAX)).await;
+    assert!(fits.starts_with("HTTP/1.1 200"), "{fits}");
+    let (too_long, _) = answer_to(&server, &head(REQUEST_HEAD_BYTES_MAX + 1)).await;
+    assert!(too_long.starts_with("HTTP/1.1 431") || too_long.is_empty(), "{too_long}");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_fragments_and_pings_at_their_limits_and_one_past() {
+    let server = server_with(|_| {}).await;
+    let is_alive = async |peer: &mut Peer| {
+        peer.send(8, &1_000u16.to_be_bytes()).await;
+        peer.verdict().await.1 == Some(1_000)
+    };
+    // Field 13 is of a later version and is passed over, however long.
+    let message = |length: usize| {
+        let payload = length - 3;
+        [&[0x6a, (payload & 0x7f) as u8 | 0x80, (payload >> 7) as u8][..], &vec![0; payload]].concat()
+    };
+    let mut peer = Peer::connect(&server).await;
+    peer.say(hello()).await;
+    peer.send(2, &message(4_096)).await;
+    assert!(is_alive(&mut peer).await, "4,096 bytes are taken");
+    let mut peer = Peer::connect(&server).await;
+    peer.send(2, &message(4_097)).await;
+    assert_eq!(peer.verdict().await, (None, Some(1_009)));
+
+    let hello = encode_client_message(hello());
+    for (fragments, expected) in [(8, true), (9, false)] {
+        let mut peer = Peer::connect(&server).await;
+        for at in 0..fragments {
+            let last = at + 1 == fragments;
+            let part = if last { &hello[at..] } else { &hello[at..at + 1] };
+            let opcode = if at == 0 { 2 } else { 0 };
+            let frame = [&[opcode | u8::from(last) << 7, 0x80 | part.len() as u8, 0, 0, 0, 0], part].concat();
+            peer.raw(&frame).await;
+        }
+        if expected {
+            assert!(
+                matches!(peer.hear().await, Heard::Frame(_)),
+                "a hello in {fragments} fragments is answered"
+            );
+        } else {
+            assert_eq!(peer.verdict().await, (None, Some(1_009)));
+        }
+    }
+
+    let mut peer = Peer::connect(&server).await;
+    for _ in 0..CONTROL_FRAMES_BURST {
+        peer.send(10, b"").await;
+    }
+    assert!(is_alive(&mut peer).await, "a burst of {CONTROL_FRAMES_BURST} pongs is taken");
+    let mut peer = Peer::connect(&server).await;
+    // In one go, so that no token comes in between.
+    peer.raw(&[0x8a, 0x80, 0, 0, 0, 0].repeat(CONTROL_FRAMES_BURST as usize + 1)).await;
+    assert_eq!(peer.verdict().await, (None, Some(1_008)));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_finds_no_room_is_told_when_to_come_back() {
+    let server = server_with(|config| config.http.connections_max = 2).await;
+    let (one, _two) = (Peer::connect(&server).await, Peer::connect(&server).await);
+    let request = b"GET /v1/stream HTTP/1.1\r\nHost: test\r\n\r\n";
+    let (answer, _) = answer_to(&server, request).await;
+    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("\r\nRetry-After: "), "{answer}");
+    drop(one);
+    let began = Instant::now();
+    loop {
+        let (answer, _) =
+            answer_to(&server, b"GET /healthz HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").await;
+        if answer.starts_with("HTTP/1.1 200") {
+            break;
+        }
+        assert!(began.elapsed() < PATIENCE, "a seat that was left is free again");
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_that_stops_reading_is_skipped_and_then_caught_up_exactly() {
+    let server = server_with(|config| config.http.send_buffer_bytes = 8 * 1024).await;
+    let mut feed = Simulator::new(SimulatorConfig::small(8));
+    for commit in feed.by_ref().take(300) {
+        server.commit(commit).await.expect("the store takes it");
+    }
+    let mut session = ClientSession::new(ClientConfig::default());
+    let topics = vec!["all".parse().expect("a topic")];
+    session.subscribe(1, SubscriptionRequest { topics, view: View::FULL, rate_ms: 0 });
+    session.connected(0);
+    let mut peer = Peer::connect_with_buffer(&server, 4 * 1024).await;
+    while let Some(message) = session.poll_transmit() {
+        peer.send(2, &message).await;
+    }
+    let take = async |peer: &mut Peer, session: &mut ClientSession| {
+        let Heard::Frame(frame) = peer.hear().await else { panic!("the server goes on") };
+        let frame = Bytes::from(frame);
+        let conflated = decode_frame(frame.clone()).expect("a frame").conflated();
+        session.handle_frame(0, frame).expect("a good frame");
+        while session.poll_event().is_some() {}
+        conflated
+    };
+    while !session.is_synced() {
+        take(&mut peer, &mut session).await;
+    }
+    let mut last = None;
+    for commit in feed.take(6_000) {
+        last = Some(server.commit(commit).await.expect("the store takes it"));
+        tokio::time::sleep(Duration::from_micros(200)).await;
+    }
+    let report = server.report().await.expect("the server runs");
+    assert_eq!(report.behind, 1, "the peer has read nothing for a while");
+    let mut was_told = false;
+    while session.cursor().map(|cursor| cursor.revision) < last || !session.is_synced() {
+        was_told |= take(&mut peer, &mut session).await == Conflation::ReceiverSlow;
+    }
+    assert!(was_told, "what was conflated says why");
+    assert_eq!((session.stats().gaps, session.stats().digest_mismatches), (0, 0));
+    let report = server.report().await.expect("the server runs");
+    assert_eq!(session.len(), report.markets);
+    // A heartbeat later the digests of some markets have been compared.
+    let before = session.stats().digests_checked;
+    while session.stats().digests_checked == before {
+        take(&mut peer, &mut session).await;
+    }
+    assert_eq!(session.stats().digest_mismatches, 0);
+    println!("behind {} times, {} catch-ups", report.fanout.fell_behind, report.fanout.catch_ups);
     server.stop().await;
 }

@@ -97,6 +97,11 @@ impl LocalShard {
         }
     }
 
+    /// A connection's line has taken some of what was delivered.
+    pub fn progress(&mut self, connection: ConnectionId) {
+        self.shard.progress(connection);
+    }
+
     /// What to deliver next. Does what the fan-out wants done, and tells it what became of that.
     pub fn poll(&mut self, now_ms: u64, fanout: &mut Fanout, store: &Store) -> Option<Delivery> {
         loop {
@@ -125,14 +130,15 @@ impl LocalShard {
 }
 
 impl Lines for LocalLines {
-    fn offer(&mut self, connection: ConnectionId, frames: &mut Batch) -> bool {
-        let Some(busy) = self.busy.get_mut(connection.line()) else { return false };
+    fn offer(&mut self, connection: ConnectionId, frames: &mut Batch) -> usize {
+        let Some(busy) = self.busy.get_mut(connection.line()) else { return 0 };
         if std::mem::replace(busy, true) {
-            return false;
+            return 0;
         }
+        let count = frames.frames();
         let frames = frames.payloads().map(Bytes::copy_from_slice).collect();
         self.deliveries.push_back(Delivery::Frames { to: connection, frames });
-        true
+        count
     }
 
     fn give(&mut self, connection: ConnectionId, frames: &mut dyn Iterator<Item = Letter>) {

@@ -35,9 +35,10 @@ const SEQUENCE_SPREAD: u32 = 0x9e37_79b9;
 
 /// The lines of a shard's connections: sockets, or whatever stands for them.
 pub trait Lines {
-    /// Offers frames to a connection. It takes all of them (and keeps what its socket does not take at once), or none,
-    /// because it has not got rid of earlier ones: then [`Shard::ready`] must be called when it has.
-    fn offer(&mut self, connection: ConnectionId, frames: &mut Batch) -> bool;
+    /// Offers frames to a connection, in order; returns how many it takes. What its socket takes at once it takes, and
+    /// the rest of a frame that its socket took in part it keeps. If it takes fewer than there are, because it has not
+    /// got rid of them or of earlier ones, [`Shard::ready`] must be called when it has.
+    fn offer(&mut self, connection: ConnectionId, frames: &mut Batch) -> usize;
 
     /// Gives a connection frames that it must take, behind what it has not got rid of yet. [`Shard::ready`] must be
     /// called when all of them are gone.
@@ -320,7 +321,7 @@ impl Shard {
         let bytes = flush.bytes.as_slice();
         let pieces = self.picked.iter().map(|&(start, length)| &bytes[start as usize..][..length as usize]);
         let parts = std::iter::once(self.head.as_bytes()).chain(pieces).chain(std::iter::once(fields));
-        self.batch.push(length, parts);
+        self.batch.push(cursor, length, parts);
         self.stats.frames_built += 1;
         let receivers = chain.members.len() as u64;
         match head.cause {
@@ -362,31 +363,38 @@ impl Shard {
                 self.head.digest(proto::MarketDigest { market, digest });
             }
             self.batch.clear();
-            self.batch.push(self.head.len(), std::iter::once(self.head.as_bytes()));
+            let cursor = self.chains[at].cursor;
+            self.batch.push(cursor, self.head.len(), std::iter::once(self.head.as_bytes()));
             self.offer(at, before, lines);
         }
     }
 
     /// Offers the batch to the live members of a chain, who stood at a cursor before it.
     fn offer(&mut self, at: usize, before: Revision, lines: &mut impl Lines) {
-        let (mut taken, mut next) = (0, 0);
+        let (mut taken, mut taken_bytes, mut next) = (0, 0, 0);
+        self.batch.receivers = self.chains[at].members.len();
         while let Some(&connection) = self.chains[at].members.get(next) {
-            if lines.offer(connection, &mut self.batch) {
-                taken += 1;
+            let count = lines.offer(connection, &mut self.batch);
+            let bytes = self.batch.end(count);
+            taken += count as u64;
+            taken_bytes += bytes as u64;
+            if count == self.batch.frames() {
                 next += 1;
                 continue;
             }
             // It has fallen behind; what it misses now, a catch-up will tell it. The last member takes its place.
             self.stats.fell_behind += 1;
+            let reached = self.batch.cursor(count);
             self.remove(at, next);
             if let Some(member) = self.member(connection) {
                 member.is_awaited = true;
-                let cursor = member.cursor.max(before);
+                // The frames that it took have brought it forward.
+                let cursor = member.cursor.max(before).max(reached);
                 self.reports.push(Report::Missed { connection, cursor });
             }
         }
-        self.stats.frames += taken * self.batch.frames() as u64;
-        self.stats.frame_bytes += taken * self.batch.bytes().len() as u64;
+        self.stats.frames += taken;
+        self.stats.frame_bytes += taken_bytes;
     }
 
     fn detach_all(&mut self, at: usize, before: Revision) {

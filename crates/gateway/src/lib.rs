@@ -1,32 +1,46 @@
 //! The front end: WebSocket streams and JSON snapshots.
 //!
-//! [`serve`] accepts connections, reads what clients say and writes the frames it is given, which are shared by every
-//! connection that gets them. Whoever owns the store and the fan-out receives [`GatewayRequest`]s from a bounded
-//! channel and answers with [`Command`]s. A connection keeps at most what one turn of the fan-out gave it: there are
-//! no queues, and a socket that takes nothing makes nobody wait.
+//! [`serve`] accepts connections and answers HTTP. A connection that becomes a stream leaves the runtime: its socket goes
+//! to a shard ([`Shards`]), a thread that owns the sockets of a part of the connections. Whoever owns the store and the
+//! fan-out posts what the fan-out wants done, one message per shard and turn, and hears what happened. A shard gathers
+//! each group's frame once and writes it to every socket of the group without a task, an allocation or a copy for each.
+//! There are no queues: a socket that takes nothing has fallen behind, and is caught up when it takes something.
 //!
 //! What this crate deliberately does not know: protobuf, deltas, prices, who follows what, when to flush.
 //!
 //! ```no_run
-//! use oddswire_gateway::{GatewayConfig, GatewayRequest, serve};
+//! use oddswire_gateway::{GatewayConfig, ShardEvent, Shards, serve};
 //! use tokio::{net::TcpListener, sync::mpsc};
 //!
 //! # async fn run() -> std::io::Result<()> {
-//! let (requests, mut inbox) = mpsc::channel(1_024);
+//! let (requests, _http) = mpsc::channel(1_024);
+//! let (mut shards, door) = Shards::start(2)?;
 //! let listener = TcpListener::bind("127.0.0.1:8080").await?;
-//! tokio::spawn(serve(listener, requests, GatewayConfig::default(), std::future::pending()));
-//! while let Some(request) = inbox.recv().await {
-//!     if let GatewayRequest::Connect { .. } = request { /* tell the fan-out */ }
+//! tokio::spawn(serve(listener, requests, door, GatewayConfig::default(), std::future::pending()));
+//! while let Some(events) = shards.next().await {
+//!     for event in events {
+//!         if let ShardEvent::Connect { .. } = event { /* tell the fan-out */ }
+//!     }
+//!     // Post what the fan-out wants done, and then:
+//!     shards.turn();
 //! }
 //! # Ok(())
 //! # }
 //! ```
 
-mod connection;
+mod counters;
 mod http;
 mod request;
+mod seats;
 mod serve;
+mod shards;
+mod socket;
 pub mod websocket;
+mod worker;
 
-pub use request::{Command, DisconnectCause, GatewayRequest, MarketLine, MarketList};
+pub use counters::{GatewayCounters, GatewayStats};
+pub use request::{DisconnectCause, GatewayRequest, MarketLine, MarketList, ShardEvent};
+pub use seats::DESCRIPTORS_IN_RESERVE;
 pub use serve::{GatewayConfig, REQUEST_HEAD_BYTES_MAX, REQUEST_HEAD_TIMEOUT, REQUEST_HEADERS_MAX, serve};
+pub use shards::{Door, SHARDS_MAX, Shards};
+pub use socket::{CONTROL_FRAMES_BURST, CONTROL_FRAMES_PER_SECOND};

@@ -1,20 +1,17 @@
 //! What the gateway asks of whoever owns the store and the fan-out.
 
 use bytes::Bytes;
-use oddswire_fanout::ConnectionId;
+use oddswire_fanout::{ConnectionId, Report};
 use oddswire_model::{Epoch, Market, MarketId, MarketStatus, Revision};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
-/// Something that happened at the front end.
+/// Something that a connection did. Shards say it, in order, through [`crate::Shards::next`].
 #[derive(Debug)]
-pub enum GatewayRequest {
+pub enum ShardEvent {
     /// A client has connected; its socket is ready.
     Connect {
-        /// Where its frames go. It never holds more than what the fan-out sends to a connection that is ready, and
-        /// a close, so it is short.
-        commands: mpsc::Sender<Command>,
         /// Its name from now on.
-        reply: oneshot::Sender<ConnectionId>,
+        connection: ConnectionId,
     },
     /// A client has said something.
     Message {
@@ -23,11 +20,8 @@ pub enum GatewayRequest {
         /// What.
         message: Bytes,
     },
-    /// The socket has taken everything that was sent.
-    Ready {
-        /// Whose.
-        connection: ConnectionId,
-    },
+    /// For the fan-out.
+    Report(Report),
     /// A client is gone.
     Disconnect {
         /// Which one.
@@ -35,6 +29,11 @@ pub enum GatewayRequest {
         /// Why, to be counted.
         cause: DisconnectCause,
     },
+}
+
+/// A question of the HTTP side.
+#[derive(Debug)]
+pub enum GatewayRequest {
     /// List the markets.
     Markets {
         /// The list, in order of number.
@@ -99,18 +98,4 @@ pub struct MarketLine {
     pub market_type: Option<String>,
     /// Number of selections.
     pub selections: usize,
-}
-
-/// What a connection is told to do.
-#[derive(Debug, Clone)]
-pub enum Command {
-    /// Send these WebSocket frames; then say [`GatewayRequest::Ready`].
-    Frames(Vec<Bytes>),
-    /// Close with this WebSocket status and reason, once everything is sent.
-    Close {
-        /// The status, 4000 and up for Oddswire's own codes.
-        status: u16,
-        /// The reason.
-        reason: String,
-    },
 }

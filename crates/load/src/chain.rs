@@ -2,11 +2,14 @@
 
 use oddswire_model::{Cursor, Epoch, Revision};
 use oddswire_wire::{
-    limits::SEQUENCE_MODULUS,
+    limits::SEQUENCE_BITS,
     proto::{ErrorCode, Resume},
 };
 
 use crate::head::Head;
+
+/// The bits of a sequence that travel.
+const SEQUENCE_MASK: u64 = (1 << SEQUENCE_BITS) - 1;
 
 /// What is wrong with a frame; the receiver gives the connection up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,11 +130,11 @@ impl Chain {
         if let Some(advance) = head.advance {
             let (revision, sequence) = self.position.ok_or(ChainError::Gap)?;
             let next = sequence.wrapping_add(1);
-            if u64::from(next % SEQUENCE_MODULUS) != advance % u64::from(SEQUENCE_MODULUS) {
+            if u64::from(next) & SEQUENCE_MASK != advance & SEQUENCE_MASK {
                 return Err(ChainError::Gap);
             }
-            self.position = Some((revision.saturating_add(advance >> 7), next));
-            self.time = self.time.saturating_add(head.time_step);
+            self.position = Some((revision.saturating_add(head.revision_step.unwrap_or(1)), next));
+            self.time = self.time.saturating_add(advance >> SEQUENCE_BITS);
         }
         match (head.heartbeat, self.position) {
             (Some(heartbeat), Some((_, sequence))) if heartbeat.sequence != sequence => Err(ChainError::Gap),
@@ -164,7 +167,8 @@ mod tests {
     }
 
     fn advance(step: u64, sequence: u32) -> Head {
-        Head { advance: Some(step << 7 | u64::from(sequence % 128)), time_step: 2, ..Head::default() }
+        let advance = 2 << SEQUENCE_BITS | u64::from(sequence) & SEQUENCE_MASK;
+        Head { advance: Some(advance), revision_step: Some(step), ..Head::default() }
     }
 
     fn heartbeat(revision: u64, sequence: u32) -> Head {

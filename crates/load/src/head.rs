@@ -25,7 +25,7 @@ pub(crate) struct Head {
     pub(crate) advance: Option<u64>,
     pub(crate) cursor: Option<u64>,
     pub(crate) position: Option<proto::Position>,
-    pub(crate) time_step: u64,
+    pub(crate) revision_step: Option<u64>,
     pub(crate) conflated: i32,
     pub(crate) more: bool,
 }
@@ -73,7 +73,7 @@ pub(crate) fn read(mut bytes: &[u8], pieces: &mut Vec<PieceHead>) -> Result<Head
             (10, WireType::LengthDelimited) => pieces.push(piece(PieceKind::Snapshot, delimited(bytes)?)?),
             (11, WireType::LengthDelimited) => pieces.push(piece(PieceKind::Delta, delimited(bytes)?)?),
             (12, WireType::LengthDelimited) => pieces.push(piece(PieceKind::CatchUp, delimited(bytes)?)?),
-            (13, WireType::Varint) => head.time_step = decode_varint(bytes)?,
+            (13, WireType::Varint) => head.revision_step = Some(decode_varint(bytes)?),
             (16, WireType::Varint) => head.conflated = decode_varint(bytes)? as i32,
             (17, WireType::Varint) => head.more = decode_varint(bytes)? != 0,
             _ => skip_field(wire_type, field, bytes, DecodeContext::default())?,
@@ -98,9 +98,10 @@ fn delimited<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], HeadError> {
 
 fn piece(kind: PieceKind, bytes: &[u8]) -> Result<PieceHead, HeadError> {
     let mut reader = Reader::new(bytes);
-    let market = reader.read()? as u32;
+    let first = reader.read()?;
+    let market = if kind == PieceKind::Delta { first >> 1 } else { first } as u32;
     let (revision, time) = match kind {
-        PieceKind::Delta => (0, reader.read()?),
+        PieceKind::Delta => (0, if first & 1 == 1 { reader.read()? } else { 0 }),
         PieceKind::Snapshot | PieceKind::CatchUp => (reader.read()?, unzigzag(reader.read()?) as u64),
     };
     Ok(PieceHead { kind, market, revision, time })
@@ -110,7 +111,10 @@ fn piece(kind: PieceKind, bytes: &[u8]) -> Result<PieceHead, HeadError> {
 mod tests {
     use oddswire_delta::{MarketDelta, diff, snapshot};
     use oddswire_model::{CellKey, Field, Market, MarketId, MarketNumber, Revision, View};
-    use oddswire_wire::{FrameBuilder, decode_frame, piece::PieceEncoder};
+    use oddswire_wire::{
+        FrameBuilder, decode_frame,
+        piece::{Encoding, PieceEncoder},
+    };
 
     use super::*;
 
@@ -121,16 +125,15 @@ mod tests {
             (MarketDelta::default(), PieceEncoder::default(), Vec::new());
         market.touch(Revision(3), 12_340);
         snapshot(&market, View::FULL, &mut change);
-        encoder.encode(&change, None, market.price_ladder(), &mut pieces);
+        encoder.encode(&change, None, &market, Encoding::Plain, &mut pieces);
         let baseline = market.clone();
         market.set(CellKey::market(Field::InPlay), 1, Revision(5));
         market.touch(Revision(5), 23_450);
         diff(&baseline, &market, View::FULL, &mut change);
         encoder.set_frame_time(24_000);
-        encoder.encode(&change, Some((&baseline, View::FULL)), market.price_ladder(), &mut pieces);
+        encoder.encode(&change, Some((&baseline, View::FULL)), &market, Encoding::Plain, &mut pieces);
         let mut frame = FrameBuilder::new();
-        frame.advance(9, 5);
-        frame.time_step(7);
+        frame.advance(9, 5, 7);
         frame.cursor(Revision(40));
         frame.position(proto::Position { revision: 50, sequence: 6, since: 1, time: 2_400 });
         frame.heartbeat(&proto::Heartbeat { revision: 41, freshness_ms: Some(3), now_ms: 4, sequence: 5 });
@@ -141,7 +144,8 @@ mod tests {
         let whole = decode_frame(bytes.clone()).unwrap();
         let mut found = Vec::new();
         let head = read(&bytes, &mut found).unwrap();
-        assert_eq!((head.advance, head.cursor, head.time_step), (whole.advance, whole.cursor, 7));
+        assert_eq!((head.advance, head.cursor), (whole.advance, whole.cursor));
+        assert_eq!((head.revision_step, whole.revision_step), (Some(9), Some(9)));
         assert_eq!((head.position, head.heartbeat), (whole.position, whole.heartbeat));
         assert_eq!((head.conflated, head.more), (whole.conflated, false));
         let expected = [

@@ -14,7 +14,7 @@ use oddswire_session::{ClientConfig, ClientSession, Event, SessionStats, Subscri
 use oddswire_wire::{
     encode_client_message,
     limits::{FRAMES_JOINED_MAX, TOPICS_MAX},
-    piece::{PieceKind, TIME_STEP_MS},
+    piece::{Encoding, PieceKind, TIME_STEP_MS},
     proto::{self, Conflation, Resume, client_message::Message},
     view_to_proto,
 };
@@ -203,9 +203,14 @@ impl Receiver {
             self.outbox.extend(std::iter::from_fn(|| session.poll_transmit()));
             return;
         }
-        let ClientConfig { agent, token } = client_config();
+        let ClientConfig { agent, token, .. } = client_config();
         let encodings = vec![proto::Encoding::Plain.into()];
-        self.outbox.push(encode_client_message(Message::Hello(proto::Hello { agent, encodings, token })));
+        self.outbox.push(encode_client_message(Message::Hello(proto::Hello {
+            agent,
+            encodings,
+            token,
+            ..Default::default()
+        })));
         let cursor = self.chain.cursor();
         for (at, topics) in subscribes.enumerate() {
             self.outbox.push(encode_client_message(Message::Subscribe(proto::Subscribe {
@@ -431,6 +436,8 @@ fn client_config() -> ClientConfig {
     ClientConfig {
         agent: concat!("oddswire-load/", env!("CARGO_PKG_VERSION")).to_owned(),
         token: String::new(),
+        // Light receivers read the heads of pieces, which the plain encoding shows.
+        encoding: Encoding::Plain,
     }
 }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _, net::SocketAddr, path::Path, t
 
 use anyhow::{Context, bail};
 use oddswire_fanout::FanoutConfig;
-use oddswire_gateway::GatewayConfig;
+use oddswire_gateway::{GatewayConfig, SHARDS_MAX};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::EngineConfig;
@@ -38,8 +38,14 @@ pub struct Http {
     pub listen: SocketAddr,
     /// Most connections at once.
     pub connections_max: usize,
+    /// Most connections of one address, loopback excepted.
+    pub connections_per_address_max: usize,
     /// Kernel send buffer per connection in bytes, 0 for the system's own.
     pub send_buffer_bytes: usize,
+    /// Most bytes that wait unsent in the kernel per connection, 0 for as many as fit the send buffer.
+    pub unsent_bytes_max: u32,
+    /// Threads that write to connections, 0 for one per processor.
+    pub shards: usize,
 }
 
 /// Settings of the way in.
@@ -97,7 +103,10 @@ impl Default for Http {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             connections_max: gateway.connections_max,
+            connections_per_address_max: gateway.connections_per_address_max,
             send_buffer_bytes: gateway.send_buffer_bytes.unwrap_or(0),
+            unsent_bytes_max: gateway.unsent_bytes_max.unwrap_or(0),
+            shards: 0,
         }
     }
 }
@@ -209,6 +218,9 @@ impl ServerConfig {
         in_range("fanout.hello_timeout_ms", self.fanout.hello_timeout_ms, 100, 60_000)?;
         in_range("fanout.stuck_timeout_ms", self.fanout.stuck_timeout_ms, 1_000, 600_000)?;
         in_range("http.connections_max", self.http.connections_max as u64, 1, 1_000_000)?;
+        let per_address_max = self.http.connections_per_address_max as u64;
+        in_range("http.connections_per_address_max", per_address_max, 1, 1_000_000)?;
+        in_range("http.shards", self.http.shards as u64, 0, SHARDS_MAX as u64)?;
         in_range("store.resume_horizon_s", self.store.resume_horizon_s, 1, 7 * 24 * 3_600)?;
         in_range("store.settled_retention_s", self.store.settled_retention_s, 1, 7 * 24 * 3_600)?;
         if self.http.listen == self.grpc.listen && self.http.listen.port() != 0 {
@@ -233,7 +245,10 @@ impl ServerConfig {
         let meanings: BTreeMap<&str, &str> = [
             ("http.listen", "Address of WebSocket streams and JSON."),
             ("http.connections_max", "Most connections at once; each takes a file descriptor."),
-            ("http.send_buffer_bytes", "Kernel send buffer per connection; little of it keeps little that is old. 0: the system's own."),
+            ("http.connections_per_address_max", "Most connections of one address (loopback excepted); whole towns share one."),
+            ("http.send_buffer_bytes", "Kernel send buffer per connection, in bytes. 0: the system's own."),
+            ("http.unsent_bytes_max", "Most bytes that wait unsent in the kernel per connection; little of it keeps little that is old. 0: no limit."),
+            ("http.shards", "Threads that write to connections. 0: one per processor."),
             ("grpc.listen", "Address where producers publish."),
             ("fanout.flush_interval_ms", "How often \"every flush\" is; commits in between become one delta."),
             ("fanout.heartbeat_interval_ms", "How often every connection hears something; clients call prices stale after 2.5 times this."),
@@ -267,7 +282,17 @@ impl ServerConfig {
     pub fn gateway(&self) -> GatewayConfig {
         GatewayConfig {
             connections_max: self.http.connections_max,
+            connections_per_address_max: self.http.connections_per_address_max,
             send_buffer_bytes: Some(self.http.send_buffer_bytes).filter(|&bytes| bytes > 0),
+            unsent_bytes_max: Some(self.http.unsent_bytes_max).filter(|&bytes| bytes > 0),
+        }
+    }
+
+    /// Number of threads that write to connections.
+    pub fn shards(&self) -> usize {
+        match self.http.shards {
+            0 => std::thread::available_parallelism().map_or(1, usize::from).min(SHARDS_MAX),
+            shards => shards,
         }
     }
 
@@ -332,7 +357,7 @@ mod tests {
     fn the_template_holds_the_defaults() {
         let read: ServerConfig = toml::from_str(&ServerConfig::template()).unwrap();
         assert_eq!(read, ServerConfig::default());
-        assert_eq!(ServerConfig::template().matches("\n# ").count(), 13, "every setting is explained");
+        assert_eq!(ServerConfig::template().matches("\n# ").count(), 16, "every setting is explained");
     }
 
     #[test]

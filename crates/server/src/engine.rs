@@ -1,31 +1,39 @@
 //! The one task that owns the store and the fan-out.
 //!
-//! Producers and connections talk to it through bounded channels; it talks to connections through theirs. Nothing
-//! else may touch the state, so there are no locks. After every commit the fan-out is told, before the next commit.
+//! Producers talk to it through bounded channels, connections through their shards. Nothing else may touch the state, so there are no locks. After every commit the fan-out is told, before the next commit.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::Arc,
+    sync::atomic::Ordering,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
-use bytes::Bytes;
-use oddswire_fanout::{ConnectionId, Delivery, Fanout, FanoutConfig, FanoutStats, LocalShard};
-use oddswire_gateway::{Command, DisconnectCause, GatewayRequest, MarketLine, MarketList, websocket};
+use oddswire_fanout::{Fanout, FanoutConfig, FanoutStats};
+use oddswire_gateway::{
+    DisconnectCause, GatewayCounters, GatewayRequest, GatewayStats, MarketLine, MarketList, ShardEvent,
+    Shards,
+};
 use oddswire_ingest::{Accepted, Announced, IngestRequest};
 use oddswire_model::{AttributeValue, Commit, Epoch, Market, Revision, name};
 use oddswire_store::{Published, Refusal, Store};
-use oddswire_wire::proto::ErrorCode;
 use tokio::{
     sync::{mpsc, oneshot},
     time::Instant,
 };
 use tracing::{debug, info, warn};
 
-use crate::{connections::Connections, horizon::Horizon, producers::Producers};
+use crate::{
+    engine_metrics::{EngineMetrics, HistogramReading},
+    horizon::Horizon,
+    producers::Producers,
+};
 
 /// Requests taken from a channel at once, so that neither side starves the other.
 const REQUESTS_PER_TURN: usize = 256;
 /// Requests that wait in a channel before the sender waits.
 pub const REQUESTS_WAITING_MAX: usize = 4_096;
-/// WebSocket status of an Oddswire error code: 4000 plus the code.
-const CLOSE_STATUS_BASE: u16 = 4_000;
+/// While the shards have not sent what they were given, what is due waits so long before it is looked at again.
+const SLOW_SHARDS_RETRY_MS: u64 = 1;
 
 /// Settings of the engine.
 #[derive(Debug, Clone)]
@@ -87,6 +95,12 @@ pub struct Report {
     pub groups: usize,
     /// The fan-out's counters.
     pub fanout: FanoutStats,
+    /// The shards' counters.
+    pub gateway: GatewayStats,
+    /// How long flushes took.
+    pub flush: HistogramReading,
+    /// Groups there were, added up over all flushes.
+    pub groups_flushed: u64,
     /// Connections that have ended, by cause, in the order of [`DisconnectCause::ALL`].
     pub disconnects: [u64; DisconnectCause::ALL.len()],
 }
@@ -96,8 +110,8 @@ pub struct Report {
 pub struct Inboxes {
     /// From producers.
     pub ingest: mpsc::Receiver<IngestRequest>,
-    /// From connections.
-    pub gateway: mpsc::Receiver<GatewayRequest>,
+    /// From HTTP requests.
+    pub http: mpsc::Receiver<GatewayRequest>,
     /// From embedded sources.
     pub local: mpsc::Receiver<LocalRequest>,
 }
@@ -107,64 +121,80 @@ pub struct Engine {
     started: Instant,
     store: Store,
     fanout: Fanout,
-    shard: LocalShard,
-    accepted: u32,
-    connections: Connections,
+    shards: Shards,
+    counters: GatewayCounters,
+    metrics: Arc<EngineMetrics>,
     producers: Producers,
     horizon: Horizon,
     disconnects: [u64; DisconnectCause::ALL.len()],
 }
 
 impl Engine {
-    /// An engine whose log begins now.
-    pub fn new(config: EngineConfig) -> Self {
+    /// An engine whose log begins now, with the shards that hold its connections.
+    pub fn new(config: EngineConfig, shards: Shards) -> Self {
         let epoch = Epoch(wall_clock().as_nanos() as u64);
         info!(%epoch, "the log begins");
         Self {
             started: Instant::now(),
             store: Store::new(epoch),
             fanout: Fanout::new(config.fanout),
-            shard: LocalShard::default(),
-            accepted: 0,
-            connections: Connections::default(),
+            counters: shards.counters(),
+            shards,
+            metrics: Arc::default(),
             producers: Producers::default(),
             horizon: Horizon::new(config.resume_horizon, config.settled_retention),
             disconnects: Default::default(),
         }
     }
 
+    /// What the engine measures of itself, to be read while it runs.
+    pub fn metrics(&self) -> Arc<EngineMetrics> {
+        Arc::clone(&self.metrics)
+    }
+
     /// Runs until every way in is closed.
     pub async fn run(mut self, mut inboxes: Inboxes) {
         let mut ingest = Vec::with_capacity(REQUESTS_PER_TURN);
-        let mut gateway = Vec::with_capacity(REQUESTS_PER_TURN);
         let mut open = (true, true, true);
+        let mut waits_for_shards = false;
         while open.0 || open.1 || open.2 {
-            let wake_ms = self.fanout.poll_timeout().min(self.producers.next_deadline_ms());
+            let mut wake_ms = self.fanout.poll_timeout().min(self.producers.next_deadline_ms());
+            let is_overwhelmed = self.shards.are_overwhelmed();
+            if waits_for_shards || is_overwhelmed {
+                wake_ms = self.now_ms() + SLOW_SHARDS_RETRY_MS;
+            }
             let wake = self.started + Duration::from_millis(wake_ms);
             tokio::select! {
                 biased;
-                count = inboxes.ingest.recv_many(&mut ingest, REQUESTS_PER_TURN), if open.0 => open.0 = count > 0,
-                count = inboxes.gateway.recv_many(&mut gateway, REQUESTS_PER_TURN), if open.1 => open.1 = count > 0,
+                count = inboxes.ingest.recv_many(&mut ingest, REQUESTS_PER_TURN), if open.0 && !is_overwhelmed => {
+                    open.0 = count > 0;
+                }
+                Some(events) = self.shards.next() => self.shard_events(events),
+                request = inboxes.http.recv(), if open.1 => match request {
+                    Some(request) => self.http(request),
+                    None => open.1 = false,
+                },
                 request = inboxes.local.recv(), if open.2 => match request {
                     Some(request) => self.local(request),
                     None => open.2 = false,
                 },
                 () = tokio::time::sleep_until(wake) => {}
             }
-            // A busy producer must not keep clients waiting, so every turn takes from both.
-            while gateway.len() < REQUESTS_PER_TURN
-                && let Ok(request) = inboxes.gateway.try_recv()
-            {
-                gateway.push(request);
+            // A busy producer must not keep clients waiting, so every turn takes from all.
+            for _ in 0..REQUESTS_PER_TURN {
+                let Some(events) = self.shards.try_next() else { break };
+                self.shard_events(events);
+            }
+            if let Ok(request) = inboxes.http.try_recv() {
+                self.http(request);
             }
             for request in ingest.drain(..) {
                 self.ingest(request);
             }
-            for request in gateway.drain(..) {
-                self.gateway(request);
-            }
             let now_ms = self.now_ms();
-            if now_ms >= wake_ms {
+            // Shards that have not sent what they were given make the next flush wait; it then says why.
+            waits_for_shards = self.shards.are_slow();
+            if now_ms >= wake_ms && !waits_for_shards {
                 self.timeout(now_ms);
             }
             self.hand_out();
@@ -187,7 +217,12 @@ impl Engine {
             }
         }
         self.fanout.set_freshness(self.producers.freshness_ms(now_ms), wall_clock().as_millis() as u64);
+        let (started, before) = (Instant::now(), self.fanout.stats());
         self.fanout.handle_timeout(now_ms, &self.store);
+        let after = self.fanout.stats();
+        if after.flushes > before.flushes {
+            self.metrics.note_flush(started.elapsed(), self.fanout.groups());
+        }
         let revision = self.store.revision();
         if let Some(horizon) = self.horizon.tick(now_ms, revision) {
             self.store.advance_horizon(horizon);
@@ -277,6 +312,9 @@ impl Engine {
                     behind: self.fanout.behind(),
                     groups: self.fanout.groups(),
                     fanout: self.fanout.stats(),
+                    gateway: self.counters.read(),
+                    flush: self.metrics.flush.read(),
+                    groups_flushed: self.metrics.groups_flushed.load(Ordering::Relaxed),
                     disconnects: self.disconnects,
                 });
             }
@@ -287,27 +325,25 @@ impl Engine {
         }
     }
 
-    fn gateway(&mut self, request: GatewayRequest) {
+    fn shard_events(&mut self, events: Vec<ShardEvent>) {
         let now_ms = self.now_ms();
-        match request {
-            GatewayRequest::Connect { commands, reply } => {
-                let id = ConnectionId::new(0, self.accepted, 0);
-                self.accepted += 1;
-                self.shard.join(id);
-                self.fanout.connect(now_ms, id);
-                self.connections.insert(id, commands);
-                if reply.send(id).is_err() {
-                    self.drop_connection(id);
+        for event in events {
+            match event {
+                ShardEvent::Connect { connection } => self.fanout.connect(now_ms, connection),
+                ShardEvent::Message { connection, message } => {
+                    self.fanout.handle_message(now_ms, &self.store, connection, message);
+                }
+                ShardEvent::Report(report) => self.fanout.handle_report(now_ms, &self.store, report),
+                ShardEvent::Disconnect { connection, cause } => {
+                    self.disconnects[cause as usize] += 1;
+                    self.fanout.disconnect(connection);
                 }
             }
-            GatewayRequest::Message { connection, message } => {
-                self.fanout.handle_message(now_ms, &self.store, connection, message);
-            }
-            GatewayRequest::Ready { connection } => self.shard.ready(connection),
-            GatewayRequest::Disconnect { connection, cause } => {
-                self.disconnects[cause as usize] += 1;
-                self.drop_connection(connection);
-            }
+        }
+    }
+
+    fn http(&mut self, request: GatewayRequest) {
+        match request {
             GatewayRequest::Markets { reply } => {
                 let markets = self.store.markets().map(line).collect();
                 let _ = reply.send(MarketList {
@@ -324,34 +360,12 @@ impl Engine {
         }
     }
 
-    fn drop_connection(&mut self, id: ConnectionId) {
-        self.connections.remove(id);
-        self.shard.leave(id);
-        self.fanout.disconnect(id);
-    }
-
+    /// Gives the shards what the fan-out wants done, one message each.
     fn hand_out(&mut self) {
-        let now_ms = self.now_ms();
-        while let Some(delivery) = self.shard.poll(now_ms, &mut self.fanout, &self.store) {
-            match delivery {
-                Delivery::Frames { to, frames } => {
-                    let frames: Vec<Bytes> =
-                        frames.iter().map(|frame| websocket::binary_frame(frame)).collect();
-                    self.command(to, Command::Frames(frames));
-                }
-                Delivery::Close { connection, code, reason } => {
-                    debug!(?connection, ?code, reason, "closing a connection");
-                    self.command(connection, Command::Close { status: close_status(code), reason });
-                }
-            }
+        while let Some(output) = self.fanout.poll_output() {
+            self.shards.post(output);
         }
-    }
-
-    fn command(&mut self, id: ConnectionId, command: Command) {
-        if !self.connections.command(id, command) {
-            // Its task has ended, or takes nothing: the end of it will be reported, or has been.
-            self.drop_connection(id);
-        }
+        self.shards.turn();
     }
 }
 
@@ -368,10 +382,6 @@ fn line(market: &Market) -> MarketLine {
         market_type: text(name::MARKET_TYPE),
         selections: market.selections().len(),
     }
-}
-
-fn close_status(code: ErrorCode) -> u16 {
-    CLOSE_STATUS_BASE + code as u16
 }
 
 fn wall_clock() -> Duration {

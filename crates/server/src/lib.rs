@@ -19,8 +19,8 @@
 
 pub mod command;
 pub mod config;
-mod connections;
 pub mod engine;
+pub mod engine_metrics;
 mod horizon;
 mod metrics;
 mod producers;

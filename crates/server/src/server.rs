@@ -1,8 +1,9 @@
 //! Putting the parts together.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context;
+use oddswire_gateway::{GatewayCounters, Shards};
 use oddswire_model::{Commit, Revision};
 use tokio::{
     net::TcpListener,
@@ -14,6 +15,7 @@ use tracing::{error, info};
 use crate::{
     config::ServerConfig,
     engine::{Engine, Inboxes, LocalRequest, REQUESTS_WAITING_MAX, Report},
+    engine_metrics::EngineMetrics,
     metrics,
 };
 
@@ -26,6 +28,8 @@ pub struct Server {
     pub grpc: SocketAddr,
     /// Where Prometheus scrapes; `None` while there is no such listener.
     pub metrics: Option<SocketAddr>,
+    gateway: GatewayCounters,
+    engine_metrics: Arc<EngineMetrics>,
     local: mpsc::Sender<LocalRequest>,
     phase: watch::Sender<Phase>,
     tasks: Vec<JoinHandle<()>>,
@@ -56,12 +60,15 @@ impl Server {
         };
         let metrics_address = metrics.as_ref().map(TcpListener::local_addr).transpose()?;
         let (ingest_requests, ingest) = mpsc::channel(REQUESTS_WAITING_MAX);
-        let (gateway_requests, gateway) = mpsc::channel(REQUESTS_WAITING_MAX);
+        let (http_requests, http_inbox) = mpsc::channel(REQUESTS_WAITING_MAX);
         let (local, local_requests) = mpsc::channel(REQUESTS_WAITING_MAX);
         let (phase, phases) = watch::channel(Phase::Serving);
 
-        let engine = Engine::new(config.engine());
-        let inboxes = Inboxes { ingest, gateway, local: local_requests };
+        let (shards, door) = Shards::start(config.shards()).context("cannot start the shards' threads")?;
+        let gateway = shards.counters();
+        let engine = Engine::new(config.engine(), shards);
+        let engine_metrics = engine.metrics();
+        let inboxes = Inboxes { ingest, http: http_inbox, local: local_requests };
         let gateway_config = config.gateway();
         let until = |from: Phase, mut phases: watch::Receiver<Phase>| async move {
             // An error means that the server is gone, which is a stop as well.
@@ -72,7 +79,7 @@ impl Server {
         let ingest_stopped = until(Phase::Stopped, phases);
         let mut tasks = vec![
             tokio::spawn(engine.run(inboxes)),
-            tokio::spawn(oddswire_gateway::serve(http, gateway_requests, gateway_config, gateway_stopped)),
+            tokio::spawn(oddswire_gateway::serve(http, http_requests, door, gateway_config, gateway_stopped)),
             tokio::spawn(async move {
                 if let Err(problem) = oddswire_ingest::serve(grpc, ingest_requests, ingest_stopped).await {
                     error!(error = %problem, "producers cannot publish any more");
@@ -83,7 +90,16 @@ impl Server {
             tasks.push(tokio::spawn(metrics::serve(metrics, address, local.clone())));
         }
         info!(http = %http_address, grpc = %grpc_address, "serving");
-        Ok(Self { http: http_address, grpc: grpc_address, metrics: metrics_address, local, phase, tasks })
+        Ok(Self {
+            http: http_address,
+            grpc: grpc_address,
+            metrics: metrics_address,
+            gateway,
+            engine_metrics,
+            local,
+            phase,
+            tasks,
+        })
     }
 
     /// Applies a commit of an embedded source.
@@ -105,6 +121,16 @@ impl Server {
         let (reply, answer) = oneshot::channel();
         self.local.send(LocalRequest::Report { reply }).await.context("the engine has stopped")?;
         answer.await.context("the engine has stopped")
+    }
+
+    /// The counters of all connections, to be read at any time.
+    pub fn counters(&self) -> GatewayCounters {
+        self.gateway.clone()
+    }
+
+    /// What the engine measures of itself, to be read at any time.
+    pub fn engine_metrics(&self) -> Arc<EngineMetrics> {
+        Arc::clone(&self.engine_metrics)
     }
 
     /// Asks every client to move, spread over a time; new ones are not taken any more.

@@ -60,6 +60,11 @@ pub(super) struct HeaderBuffer {
 }
 
 impl HeaderBuffer {
+    /// Whether nothing of a header has arrived.
+    pub(super) fn is_empty(&self) -> bool {
+        self.filled == 0
+    }
+
     /// Takes from the input what belongs to the header. `None` if it goes on.
     pub(super) fn take(&mut self, input: &mut &[u8]) -> Result<Option<FrameHeader>, ReaderError> {
         if !self.fill(2, input) {

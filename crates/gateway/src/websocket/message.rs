@@ -44,6 +44,11 @@ impl Message {
         Ok(())
     }
 
+    /// Whether a frame of a message has come, and not the last one.
+    pub(super) fn is_begun(&self) -> bool {
+        self.is_begun
+    }
+
     /// Another frame of the same message.
     pub(super) fn proceed(&self) -> Result<(), ReaderError> {
         if self.is_begun { Ok(()) } else { Err(ReaderError::NothingToContinue) }

@@ -105,6 +105,11 @@ impl Reader {
         Self { accept, limits, ..Self::default() }
     }
 
+    /// Whether it keeps nothing: a new reader would do as well from here on.
+    pub fn is_between_messages(&self) -> bool {
+        !self.finished && self.header.is_empty() && self.frame.is_none() && !self.message.is_begun()
+    }
+
     /// Takes bytes from the input until there is an event, or until the input is empty (`None`).
     ///
     /// To be called until it gives `None`. After a close and after an error it throws the input away.

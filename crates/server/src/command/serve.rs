@@ -14,10 +14,14 @@ use tracing::info;
 use super::{arguments, config, logging, shutdown::Shutdown};
 use crate::Server;
 
-/// Clients are asked to move within this time, so that not all of them knock elsewhere at once.
-const DRAIN_SPREAD: Duration = Duration::from_secs(5);
+/// Clients are asked to move at this pace, so that not all of them knock elsewhere at once.
+const DRAIN_PER_SECOND: usize = 1_000;
+/// Even a few clients are spread over this time.
+const DRAIN_SPREAD_MIN: Duration = Duration::from_secs(1);
+/// However many there are, the last one moves within this time.
+const DRAIN_SPREAD_MAX: Duration = Duration::from_secs(20);
 /// After this long the remaining connections are cut.
-const DRAIN_WITHIN: Duration = Duration::from_secs(10);
+const DRAIN_WITHIN: Duration = Duration::from_secs(30);
 /// How often the connections are counted meanwhile.
 const COUNT_EVERY: Duration = Duration::from_millis(100);
 /// Tasks that are told to stop and do not within this time are left to the end of the process.
@@ -27,7 +31,8 @@ const STOP_WITHIN: Duration = Duration::from_secs(2);
 #[derive(Debug, Args)]
 #[command(
     long_about = "Runs a server until SIGTERM or Ctrl-C. Then it takes no new connections, asks its clients to move \
-                  (spread over 5 s), and ends when they are gone or 10 s have passed. A second signal ends it at once.",
+                  (1,000 of them a second, within 20 s), and ends when they are gone or 30 s have passed. A second signal \
+                  ends it at once.",
     after_help = "Examples:\n  \
                   oddswire serve                                  on 127.0.0.1, ports 8080 and 7410\n  \
                   oddswire serve --config oddswire.toml           see `oddswire config init`\n  \
@@ -80,7 +85,8 @@ fn announce(server: &Server) -> anyhow::Result<()> {
 }
 
 async fn drain(server: &Server) -> anyhow::Result<()> {
-    server.drain(DRAIN_SPREAD.as_millis() as u32).await?;
+    let connections = server.report().await?.connections;
+    server.drain(drain_spread(connections).as_millis() as u32).await?;
     let end = Instant::now() + DRAIN_WITHIN;
     loop {
         let connections = server.report().await?.connections;
@@ -89,5 +95,23 @@ async fn drain(server: &Server) -> anyhow::Result<()> {
             return Ok(());
         }
         sleep(COUNT_EVERY).await;
+    }
+}
+
+/// Over how long so many clients are asked to move.
+fn drain_spread(connections: usize) -> Duration {
+    let paced = Duration::from_millis((connections * 1_000 / DRAIN_PER_SECOND) as u64);
+    paced.clamp(DRAIN_SPREAD_MIN, DRAIN_SPREAD_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_move_at_a_pace_and_in_time() {
+        let spread = [0, 1_000, 10_000, 20_000, 100_000].map(|clients| drain_spread(clients).as_secs());
+        assert_eq!(spread, [1, 1, 10, 20, 20]);
+        assert!(DRAIN_SPREAD_MAX < DRAIN_WITHIN);
     }
 }

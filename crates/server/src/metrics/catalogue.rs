@@ -25,13 +25,24 @@ const ENGINE: &[Figure<Report, u64>] = &[
     ("oddswire_fanout_urgent_flushes_total", Counter, "Flushes made at once because a status changed.", |r| r.fanout.urgent),
     ("oddswire_fanout_pieces_total", Counter, "Changes of one market in one view that were encoded.", |r| r.fanout.pieces),
     ("oddswire_fanout_pieces_bytes_total", Counter, "Bytes of those pieces.", |r| r.fanout.piece_bytes),
-    ("oddswire_fanout_frames_total", Counter, "Frames handed out, counted once per receiver.", |r| r.fanout.frames),
-    ("oddswire_fanout_frames_bytes_total", Counter, "Bytes of those frames, without WebSocket headers.", |r| r.fanout.frame_bytes),
+    ("oddswire_fanout_frames_total", Counter, "Frames handed out, counted once per receiver.", |r| r.gateway.shards.frames),
+    ("oddswire_fanout_frames_bytes_total", Counter, "Bytes of those frames, without WebSocket headers.", |r| r.gateway.shards.frame_bytes),
     ("oddswire_fanout_snapshots_total", Counter, "Snapshots of markets that were encoded.", |r| r.fanout.snapshots),
     ("oddswire_fanout_catch_ups_total", Counter, "Catch-ups for receivers that were not live.", |r| r.fanout.catch_ups),
     ("oddswire_fanout_catch_ups_bytes_total", Counter, "Bytes of those catch-ups, their snapshots included.", |r| r.fanout.catch_up_bytes),
     ("oddswire_fanout_catch_up_pieces_shared_total", Counter, "Pieces of catch-ups that another receiver's served.", |r| r.fanout.catch_ups_shared),
     ("oddswire_fanout_fell_behind_total", Counter, "Times a receiver fell behind because its socket was full.", |r| r.fanout.fell_behind),
+    ("oddswire_fanout_frames_built_total", Counter, "Frames put together, once per group.", |r| r.gateway.shards.frames_built),
+    ("oddswire_fanout_conflated_asked_total", Counter, "Frames handed out in which changes became one because a rate was asked for.", |r| r.gateway.shards.conflated_asked),
+    ("oddswire_fanout_conflated_receiver_slow_total", Counter, "Catch-ups that say that the receiver was slow.", |r| r.fanout.conflated_receiver_slow),
+    ("oddswire_fanout_conflated_server_slow_total", Counter, "Frames handed out in which changes became one because the flush was late.", |r| r.gateway.shards.conflated_server_slow),
+    ("oddswire_gateway_accepted_total", Counter, "Connections taken.", |r| r.gateway.accepted),
+    ("oddswire_gateway_connections_unsent", Gauge, "Connections whose socket has not taken everything.", |r| r.gateway.unsent),
+    ("oddswire_gateway_writes_total", Counter, "Calls that hand bytes to the kernel.", |r| r.gateway.writes),
+    ("oddswire_gateway_written_bytes_total", Counter, "Bytes that the kernel took.", |r| r.gateway.bytes_written),
+    ("oddswire_gateway_messages_total", Counter, "Messages of clients.", |r| r.gateway.messages),
+    ("oddswire_gateway_shards_cpu_microseconds_total", Counter, "Processor time of the threads that own the sockets.", |r| r.gateway.cpu.as_micros() as u64),
+    ("oddswire_fanout_groups_flushed_total", Counter, "Groups there were, added up over all flushes.", |r| r.groups_flushed),
     ("oddswire_fanout_resumes_total", Counter, "Subscriptions resumed from a cursor.", |r| r.fanout.resumes),
     ("oddswire_fanout_resyncs_total", Counter, "Markets sent again because what a client held did not fit.", |r| r.fanout.resyncs),
     ("oddswire_fanout_closed_for_cause_total", Counter, "Connections closed for what the client did or did not do.", |r| r.fanout.closed_for_cause),
@@ -50,6 +61,7 @@ const PROCESS: &[Figure<ProcessFigures, f64>] = &[
 ];
 
 const DISCONNECTS: &str = "oddswire_gateway_disconnects_total";
+const FLUSH: &str = "oddswire_fanout_flush_seconds";
 const BUILD: &str = "oddswire_build_info";
 
 /// The answer to a scraper.
@@ -58,6 +70,11 @@ pub(super) fn write(report: &Report, process: Option<&ProcessFigures>) -> String
     out.figure(BUILD, Gauge, "Always 1; the label says which version this is.");
     out.labelled(BUILD, "version", env!("CARGO_PKG_VERSION"), 1);
     add(&mut out, ENGINE, report);
+    out.histogram(
+        FLUSH,
+        "Time of a flush, from the changes to their hand-over to the shards.",
+        &report.flush,
+    );
     out.figure(DISCONNECTS, Counter, "Connections that have ended, by cause.");
     for (cause, &count) in DisconnectCause::ALL.into_iter().zip(&report.disconnects) {
         out.labelled(DISCONNECTS, "cause", cause_name(cause), count);

@@ -2,6 +2,8 @@
 
 use std::fmt::{Display, Write};
 
+use crate::engine_metrics::{BUCKETS_US, HistogramReading};
+
 /// What a figure is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -43,6 +45,23 @@ impl Exposition {
     pub(super) fn labelled(&mut self, name: &str, label: &str, content: &str, value: impl Display) {
         let content = content.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
         let _ = writeln!(self.text, "{name}{{{label}=\"{content}\"}} {value}");
+    }
+
+    /// A histogram.
+    pub(super) fn histogram(&mut self, name: &str, help: &str, reading: &HistogramReading) {
+        let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} histogram");
+        let mut below = 0;
+        for (edge_us, count) in BUCKETS_US.iter().zip(reading.counts) {
+            below += count;
+            let edge = *edge_us as f64 / 1e6;
+            let _ = writeln!(self.text, "{name}_bucket{{le=\"{edge}\"}} {below}");
+        }
+        let count: u64 = reading.counts.iter().sum();
+        let sum = reading.sum.as_secs_f64();
+        let _ = writeln!(
+            self.text,
+            "{name}_bucket{{le=\"+Inf\"}} {count}\n{name}_sum {sum}\n{name}_count {count}"
+        );
     }
 
     /// The whole answer.
