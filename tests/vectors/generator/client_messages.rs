@@ -99,6 +99,17 @@ pub(crate) fn cases() -> Vec<Case> {
     let first = [
         ("hello", "The first message of a session.", "HELLO-1", hello("")),
         ("hello-token", "A hello with an access token.", "HELLO-1", hello("secret")),
+        (
+            "hello-compact",
+            "A hello that likes the compact encoding best and has two models.",
+            "COMPACT-2",
+            Message::Hello(proto::Hello {
+                agent: "vectors/1".into(),
+                encodings: vec![Encoding::Compact.into(), Encoding::Plain.into()],
+                models: vec![0x0123_4567, 0x89ab_cdef],
+                ..Default::default()
+            }),
+        ),
         ("hello-expected", "Anything else before the hello ends the session.", "HELLO-1", with_topic("all")),
     ];
     let case = |name: &str, about: &str, clause: &str, greeted: bool, message: &Message| {

@@ -7,7 +7,9 @@ use oddswire_model::{
     SelectionId, SelectionKey, SelectionNumber, View,
 };
 use oddswire_wire::{
-    FrameBuilder, json,
+    FrameBuilder,
+    compact::{Model, ModelId},
+    json,
     piece::{Encoding, PieceEncoder, TIME_STEP_MS},
     proto::{self, Resume},
     varint,
@@ -33,6 +35,7 @@ pub(crate) struct Conversation {
     steps: Vec<Value>,
     frames: Vec<(String, Bytes)>,
     at_ms: u64,
+    encoding: Encoding,
 }
 
 impl Conversation {
@@ -45,7 +48,22 @@ impl Conversation {
         input.insert("view".into(), view.to_string().into());
         let request = json!({ "subscription": 1, "topics": ["all"], "view": view.to_string(), "rate_ms": 0 });
         input.insert("subscriptions".into(), json!([request]));
-        Self { path: path.to_owned(), input, view, steps: Vec::new(), frames: Vec::new(), at_ms: 0 }
+        Self {
+            path: path.to_owned(),
+            input,
+            view,
+            steps: Vec::new(),
+            frames: Vec::new(),
+            at_ms: 0,
+            encoding: Encoding::Plain,
+        }
+    }
+
+    /// The client offers the compact encoding and has the shipped model.
+    pub(crate) fn compact(&mut self) -> &mut Self {
+        self.encoding = Encoding::Compact;
+        self.describe("encoding", "compact".into());
+        self.describe("model", Model::shipped().id().to_string().into())
     }
 
     /// Adds a description to the input.
@@ -105,7 +123,11 @@ impl Conversation {
     /// Connects, is welcomed and subscribed; nothing is held yet.
     pub(crate) fn begin(&mut self, revision: u64, markets: u32, resume: Resume) -> &mut Self {
         self.step("connect");
-        self.receive("welcome", welcome(EPOCH, revision));
+        let welcome = match self.encoding {
+            Encoding::Plain => welcome(EPOCH, revision),
+            Encoding::Compact => welcome_with(EPOCH, revision, Model::shipped().id(), Bytes::new()),
+        };
+        self.receive("welcome", welcome);
         self.receive("subscribed", subscribed(1, markets, resume))
     }
 
@@ -253,6 +275,21 @@ pub(crate) fn welcome(epoch: u64, revision: u64) -> FrameBuilder {
         heartbeat_interval_ms: 1_000,
         session: "s1".into(),
         ..Default::default()
+    });
+    frame
+}
+
+/// A frame with the answer to a hello that offers the compact encoding.
+pub(crate) fn welcome_with(epoch: u64, revision: u64, model: ModelId, bytes: Bytes) -> FrameBuilder {
+    let mut frame = FrameBuilder::new();
+    frame.welcome(proto::Welcome {
+        epoch,
+        revision,
+        encoding: proto::Encoding::Compact.into(),
+        heartbeat_interval_ms: 1_000,
+        session: "s1".into(),
+        model: model.0,
+        model_bytes: bytes,
     });
     frame
 }

@@ -104,6 +104,7 @@ pub(crate) fn client_message(message: &Message) -> Value {
             say("agent", hello.agent.as_str().into());
             say("encodings", hello.encodings().map(|encoding| encoding.as_str_name()).collect());
             say("token", hello.token.as_str().into());
+            say("models", hello.models.iter().map(|model| format!("{model:08x}")).collect());
             "hello"
         }
         Message::Subscribe(subscribe) => {

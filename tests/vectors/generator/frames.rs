@@ -51,7 +51,7 @@ pub(crate) fn cases() -> Vec<Case> {
     );
 
     let mut conversation =
-        new("sequence-wraps", "From sequence 127 to 128: seven bits of it travel.", &["FRAME-4"]);
+        new("sequence-wraps", "From sequence 127 to 128: two bits of it travel.", &["FRAME-4"]);
     conversation.hold_at(&[&held], HELD, 127);
     cases.push(
         conversation

@@ -1,6 +1,8 @@
 //! Writes the golden vectors from described inputs, and plays them.
 
 mod client_messages;
+mod coder;
+mod compact;
 mod conversation;
 mod describe;
 mod digests;
@@ -61,6 +63,8 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.extend(frames::cases());
     cases.extend(sessions::cases());
     cases.extend(invalid::cases());
+    cases.extend(coder::cases());
+    cases.extend(compact::cases());
     cases
 }
 

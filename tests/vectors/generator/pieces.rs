@@ -162,6 +162,12 @@ fn deltas() -> Vec<Case> {
         (value(0, Field::LastTraded), 24_850),
     ]);
     let moved = change(&[(rung(0, Field::Back, 25_000), 600)]);
+    let volumed = later(
+        &held,
+        HELD,
+        0,
+        &[(rung(0, Field::Traded, 24_800), 30_000), (CellKey::market(Field::MarketTradedVolume), 80_000)],
+    );
     vec![
         delta(
             "back-and-lay",
@@ -271,6 +277,42 @@ fn deltas() -> Vec<Case> {
             best_2_prices,
             &held,
             &moved,
+        ),
+        delta(
+            "volume-follows",
+            "Traded amounts of both selections grow, and the volumes of the first and of the market with them, untold.",
+            &["PLAIN-10"],
+            full,
+            &volumed,
+            &later(
+                &volumed,
+                AFTER,
+                40,
+                &[
+                    (rung(0, Field::Traded, 24_800), 30_500),
+                    (rung(0, Field::Traded, 25_000), 700),
+                    (rung(1, Field::Traded, 16_500), 4_000),
+                    (value(0, Field::TradedVolume), 51_200),
+                    (CellKey::market(Field::MarketTradedVolume), 81_200),
+                ],
+            ),
+        ),
+        delta(
+            "volume-stays",
+            "Traded amounts grow, and the volumes stay: that is told by a difference of 0. One that is not held is not told.",
+            &["PLAIN-10"],
+            full,
+            &volumed,
+            &later(
+                &volumed,
+                AFTER,
+                40,
+                &[
+                    (rung(0, Field::Traded, 24_800), 30_500),
+                    (rung(1, Field::Traded, 16_500), 4_000),
+                    (value(1, Field::TradedVolume), 4_000),
+                ],
+            ),
         ),
         delta(
             "suspended",

@@ -8,7 +8,7 @@ use oddswire_session::{
 };
 use oddswire_wire::{
     FrameError,
-    compact::Model,
+    compact::{LeadReader, Model},
     decode_client_message, decode_frame, encode_client_message, json,
     piece::{self, Encoding, FrameContext, PieceError, PieceKind, TIME_STEP_MS},
     proto::{self, ResyncReason, client_message::Message},
@@ -17,6 +17,7 @@ use oddswire_wire::{
 use serde_json::{Map, Value, json};
 
 use super::{
+    coder,
     conversation::FRAME_TIME_MS,
     describe,
     text::{from_hex, to_hex},
@@ -28,6 +29,9 @@ pub(crate) fn play(input: &Value, frames: &[Bytes]) -> Value {
         "varint" => varints(input["signed"].as_bool() == Some(true), &frames[0]),
         "client_message" => client_message(input, &frames[0]),
         "session" => session(input, frames),
+        "codes" => coder::play_codes(input),
+        "coder" => coder::play_coder(input, &frames[0]),
+        "model" => coder::play_model(input, frames),
         kind => panic!("no case is of kind {kind}"),
     }
 }
@@ -73,8 +77,10 @@ fn client_message(input: &Value, bytes: &Bytes) -> Value {
 }
 
 fn session(input: &Value, frames: &[Bytes]) -> Value {
-    let config = ClientConfig { agent: "vectors/1".into(), token: String::new(), encoding: Encoding::Plain };
+    let encoding = if input["encoding"] == "compact" { Encoding::Compact } else { Encoding::Plain };
+    let config = ClientConfig { agent: "vectors/1".into(), token: String::new(), encoding };
     let mut client = ClientSession::new(config);
+    let mut model = Model::shipped();
     let view: View = input["view"].as_str().expect("a view").parse().expect("a view");
     for request in input["subscriptions"].as_array().expect("subscriptions") {
         subscribe(&mut client, request);
@@ -84,7 +90,7 @@ fn session(input: &Value, frames: &[Bytes]) -> Value {
         let now_ms = step["at_ms"].as_u64().unwrap_or(0);
         let mut said = Map::new();
         let is_shown = step["show"] == true || at + 1 == steps.len();
-        take_step(&mut client, step, frames, now_ms, &mut said);
+        take_step(&mut client, &mut model, step, frames, now_ms, &mut said);
         report(&mut client, view, now_ms, is_shown, &mut said);
         Value::Object(said)
     });
@@ -102,6 +108,7 @@ fn subscribe(client: &mut ClientSession, request: &Value) {
 
 fn take_step(
     client: &mut ClientSession,
+    model: &mut Model,
     step: &Value,
     frames: &[Bytes],
     now_ms: u64,
@@ -120,20 +127,32 @@ fn take_step(
         "receive" => {
             let frame = &frames[step["frame"].as_u64().expect("a line of frame.hex") as usize];
             for _ in 0..step["times"].as_u64().unwrap_or(1) {
-                receive(client, now_ms, frame.clone(), said);
+                receive(client, model, now_ms, frame.clone(), said);
             }
         }
         "receive_zeros" => {
             let length = step["bytes"].as_u64().expect("a length") as usize;
-            receive(client, now_ms, vec![0; length].into(), said);
+            receive(client, model, now_ms, vec![0; length].into(), said);
         }
         other => panic!("no step does {other}"),
     }
 }
 
-fn receive(client: &mut ClientSession, now_ms: u64, bytes: Bytes, said: &mut Map<String, Value>) {
+fn receive(
+    client: &mut ClientSession,
+    model: &mut Model,
+    now_ms: u64,
+    bytes: Bytes,
+    said: &mut Map<String, Value>,
+) {
     // Looked at before the frame is taken, because afterwards the markets have moved on.
-    let errors = decode_frame(bytes.clone()).map_or(Vec::new(), |frame| piece_errors(client, &frame));
+    let errors = decode_frame(bytes.clone()).map_or(Vec::new(), |frame| {
+        let sent = frame.welcome.as_ref().map(|welcome| welcome.model_bytes.clone());
+        if let Some(Ok(sent)) = sent.map(Model::from_bytes) {
+            *model = sent;
+        }
+        piece_errors(client, model, &frame)
+    });
     if let Err(error) = client.handle_frame(now_ms, bytes) {
         said.insert("error".into(), client_error(&error).into());
     }
@@ -143,14 +162,29 @@ fn receive(client: &mut ClientSession, now_ms: u64, bytes: Bytes, said: &mut Map
 }
 
 /// The errors of the pieces in a frame, each read against the market that is held.
-fn piece_errors(client: &ClientSession, frame: &proto::ServerFrame) -> Vec<Value> {
+fn piece_errors(client: &ClientSession, model: &Model, frame: &proto::ServerFrame) -> Vec<Value> {
     let failed = piece::pieces(frame).filter_map(|(kind, encoding, bytes)| {
         let number = piece::market(kind, encoding, bytes).ok()?;
         let held = client.read_number(number, 0).map(|reading| reading.market.clone());
-        let error = piece_error(kind, encoding, bytes, number, held, frame)?;
+        let error = piece_error(kind, encoding, bytes, number, held, model, frame)?;
         Some(json!({ "market": number.0, "error": error }))
     });
-    failed.collect()
+    failed.chain(lead_error(client, model, frame)).collect()
+}
+
+/// The error of the delta that leads a frame.
+fn lead_error(client: &ClientSession, model: &Model, frame: &proto::ServerFrame) -> Option<Value> {
+    let lead = Some(&frame.lead).filter(|lead| !lead.is_empty())?;
+    let lead = LeadReader::new(lead, model).ok()?;
+    if lead.market().is_none() && client.len() != 1 {
+        return None;
+    }
+    let number = lead.market().or_else(|| client.markets(0).next().map(|only| only.market.number()))?;
+    let error = match client.read_number(number, 0) {
+        None => PieceError::UnknownMarket,
+        Some(held) => lead.delta(held.market, Revision(u64::MAX), FRAME_TIME_MS / TIME_STEP_MS).err()?,
+    };
+    Some(json!({ "market": number.0, "error": name_of(error) }))
 }
 
 fn piece_error(
@@ -159,6 +193,7 @@ fn piece_error(
     bytes: &Bytes,
     number: MarketNumber,
     held: Option<Market>,
+    model: &Model,
     frame: &proto::ServerFrame,
 ) -> Option<&'static str> {
     let definition = frame.definitions.iter().find(|definition| definition.market == number.0);
@@ -167,7 +202,7 @@ fn piece_error(
         revision: Revision(u64::MAX),
         time: FRAME_TIME_MS / TIME_STEP_MS,
         since: Revision(0),
-        model: &Model::shipped(),
+        model,
     };
     let change = match piece::decode(kind, encoding, bytes, definition, held.as_ref(), context) {
         Ok(change) => change,
