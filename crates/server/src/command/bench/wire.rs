@@ -69,8 +69,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let mut out = io::stdout().lock();
     if arguments.json {
-        serde_json::to_writer_pretty(&mut out, &json!({ "files": reports }))?;
-        writeln!(out)?;
+        writeln!(out, "{}", serde_json::to_string_pretty(&json!({ "files": reports }))?)?;
     } else {
         wire_tables::print(&mut out, &reports)?;
         writeln!(out, "\nmeasured in {:.1} s", started.elapsed().as_secs_f64())?;
