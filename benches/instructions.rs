@@ -45,6 +45,10 @@ fn main() -> ExitCode {
         });
         return ExitCode::SUCCESS;
     }
+    if let Some(how) = built_differently() {
+        println!("NOT COUNTED: built with {how}, which changes what is inlined; unset it and run again");
+        return ExitCode::FAILURE;
+    }
     let Some(valgrind) = valgrind_version() else {
         let advice = "valgrind is not installed (`apt-get install valgrind`)";
         println!("SKIPPED: no instructions were counted, because {advice}");
@@ -135,6 +139,15 @@ fn run_cases(mut count: impl FnMut(&Case, &mut dyn FnMut())) {
     }
 }
 
+/// What of the environment has changed the compiler's options: figures are comparable under the profile's own only.
+fn built_differently() -> Option<&'static str> {
+    let is_set = |value: Option<&str>| value.is_some_and(|value| !matches!(value, "" | "0" | "false"));
+    if is_set(option_env!("CARGO_INCREMENTAL")) {
+        return Some("CARGO_INCREMENTAL");
+    }
+    is_set(option_env!("RUSTFLAGS")).then_some("RUSTFLAGS")
+}
+
 fn valgrind_version() -> Option<String> {
     let output = Command::new("valgrind").arg("--version").output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
@@ -205,7 +218,7 @@ impl Drop for Folder {
 }
 
 fn baseline_path() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/instructions.toml")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benches/instructions.toml")
 }
 
 fn rustc_version() -> String {

@@ -4,8 +4,8 @@
 //! for all of them here. No crate for those two formats is kept well enough to be depended on (looked at in November
 //! 2026): `xdelta3` 0.1.5 and `vcdiff` 0.1.0 bind C and C++ sources and have not been released for years, `fossil-delta`
 //! 0.2.0 likewise, `vcdiff-writer` only writes what somebody else has found, and `oxidelta` 0.1.4 is two releases young,
-//! was published from a tree with uncommitted changes and has `unsafe` in dozens of places. zstd's patches are smaller than
-//! those formats' by a fifth on markets like these, so the stand-in does not flatter us.
+//! was published from a tree with uncommitted changes and has `unsafe` in dozens of places. zstd's patches were
+//! smaller than those formats' by a fifth and more on markets like these, so the stand-in does not flatter us.
 
 use std::collections::BTreeMap;
 

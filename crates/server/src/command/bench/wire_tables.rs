@@ -251,3 +251,54 @@ fn number(value: Option<f64>, width: usize) -> String {
         None => format!("{:>width$}", "-"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use oddswire_measure::{Options, Recording, measure};
+
+    use super::*;
+
+    fn report(name: &str, messages: u64, options: Options) -> Report {
+        let message = |at: u64| {
+            let (pt, price) = (at * 70, 2 + at % 3);
+            format!(r#"{{"op":"mcm","pt":{pt},"mc":[{{"id":"1.1","rc":[{{"id":7,"ltp":{price}}}]}}]}}"#)
+                + "\n"
+        };
+        let text: String = (0..messages).map(message).collect();
+        let recording = Recording::parse(name, text.into_bytes()).unwrap();
+        measure(&recording, options, &|_| {}).unwrap()
+    }
+
+    fn printed(reports: &[Report]) -> String {
+        let mut out = Vec::new();
+        print(&mut out, reports).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn one_recording_is_told_in_bytes_and_several_in_columns() {
+        let no_archives = Options { archives: false, ..Options::ALL };
+        let reports = [report("a.json", 1_100, Options::FAST), report("b.json", 60, no_archives)];
+        let one = printed(&reports[1..]);
+        assert!(one.starts_with("b.json: 60 messages, 60 values changed\n"), "{one}");
+        let plain = one.lines().find(|line| line.starts_with("Oddswire, plain, full depth")).unwrap();
+        assert!(plain.contains(&format!(" {} ", reports[1].bytes["plain"])), "{plain}");
+        assert!(!one.contains("xz"), "rows that were not measured are left out");
+        assert_eq!(one.lines().filter(|line| line.starts_with("plain ")).count(), 6 + 3 * 6);
+
+        let both = printed(&reports);
+        assert!(
+            both.contains("A  a.json") && both.contains("B  b.json") && both.contains("of the 1 files"),
+            "{both}"
+        );
+        let plain = both.lines().find(|line| line.starts_with("Oddswire, plain, full depth")).unwrap();
+        let columns: Vec<&str> = plain.split_whitespace().collect();
+        let [.., long, _short, mean, _minified] = columns[..] else { panic!("{plain}") };
+        assert_eq!(long, mean, "short recordings do not count in the mean");
+    }
+
+    #[test]
+    fn letters_go_on_after_z() {
+        assert_eq!([0, 25, 26, 52].map(letter), ["A", "Z", "AA", "BA"]);
+    }
+}
