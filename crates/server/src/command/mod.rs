@@ -1,6 +1,7 @@
 //! The `oddswire` command, one file per subcommand.
 
 mod arguments;
+mod bench;
 mod capture;
 mod changes;
 mod config;
@@ -51,6 +52,7 @@ enum Command {
     Watch(watch::Arguments),
     Inspect(inspect::Arguments),
     Load(load::Arguments),
+    Bench(bench::Arguments),
 }
 
 /// Runs the command of the process's arguments. Usage errors end the process with status 2.
@@ -71,6 +73,7 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Config(arguments) => config::run(arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Demo(arguments) => on_runtime(demo::run(arguments)),
         Command::Serve(arguments) => on_runtime(serve::run(arguments)),
         Command::Replay(arguments) => on_runtime(replay::run(arguments)),
