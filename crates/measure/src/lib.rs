@@ -32,9 +32,11 @@ mod recording;
 mod report;
 mod snapshots;
 mod streams;
+mod training;
 
 pub use error::MeasureError;
 pub use measure::{MARKET_COUNTS, Options, RATES_MS, measure};
-pub use receiver::{ENCODINGS, FrameSizes, encoding_name};
+pub use receiver::{ENCODINGS, FrameSizes, compact_sizes, encoding_name};
 pub use recording::{RecordedMessage, Recording};
 pub use report::{Conflation, ManyMarkets, Report, Row, Shared, geometric_mean, rows};
+pub use training::{Trained, train};

@@ -5,10 +5,11 @@ use oddswire_fanout::{ConnectionId, Delivery, Fanout, FanoutConfig, LocalShard};
 use oddswire_model::{Commit, Epoch, Market, View};
 use oddswire_session::{ClientConfig, ClientSession, Event, SubscriptionRequest};
 use oddswire_store::{Refusal, Store};
-use oddswire_wire::{decode_frame, piece::Encoding, proto};
+use oddswire_wire::{compact::Model, decode_frame, piece::Encoding, proto};
 use serde::Serialize;
 
 use crate::{
+    MeasureError, Recording,
     compress::PerMessageDeflate,
     history::changed_values,
     json::Canonical,
@@ -94,6 +95,22 @@ pub(crate) enum FrameError {
     Wrong(String),
 }
 
+/// What a receiver of everything at full depth gets, message by message, in the compact encoding with a model.
+///
+/// # Errors
+/// When a frame is wrong, or the recording is; names the message.
+pub fn compact_sizes(recording: &Recording, model: &Model) -> Result<FrameSizes, MeasureError> {
+    let receiver = Receiver { view: View::FULL, rate_ms: 0, rivals: Rivals::None };
+    let commits = recording.messages().iter().filter_map(|message| message.commit.as_ref());
+    let sizes = frames_with(&[], commits, Encoding::Compact, model, &[receiver], &|_| {});
+    sizes.map(|sizes| sizes[0]).map_err(|(at, error)| MeasureError::Wrong {
+        path: recording.path().to_owned(),
+        line: recording.messages().get(at).map_or(0, |message| message.line),
+        encoding: encoding_name(Encoding::Compact),
+        reason: format!("{error:?}"),
+    })
+}
+
 /// Runs commits through a store and a fan-out that serves these receivers in an encoding; `initial` commits are not
 /// counted. On an error also says at which of `commits` it was seen.
 ///
@@ -106,6 +123,17 @@ pub(crate) fn frames<'a>(
     receivers: &[Receiver],
     tick: &dyn Fn(usize),
 ) -> Result<Vec<FrameSizes>, (usize, FrameError)> {
+    frames_with(initial, commits, encoding, &Model::shipped(), receivers, tick)
+}
+
+fn frames_with<'a>(
+    initial: &[Commit],
+    commits: impl Iterator<Item = &'a Commit>,
+    encoding: Encoding,
+    model: &Model,
+    receivers: &[Receiver],
+    tick: &dyn Fn(usize),
+) -> Result<Vec<FrameSizes>, (usize, FrameError)> {
     let mut commits = commits.peekable();
     let mut start_ms = commits.peek().map_or(0, |commit| commit.published_ms);
     let mut store = Store::new(Epoch(1));
@@ -113,7 +141,7 @@ pub(crate) fn frames<'a>(
         store.commit(commit).map_err(|refusal| (0, FrameError::Refused(refusal)))?;
         start_ms = start_ms.max(commit.published_ms);
     }
-    let mut run = Run::new(store, encoding, receivers).map_err(|error| (0, error))?;
+    let mut run = Run::new(store, encoding, model, receivers).map_err(|error| (0, error))?;
     let mut at = 0;
     for commit in commits {
         // Times of a stitched recording may go back; the clock does not.
@@ -145,11 +173,17 @@ struct Line {
 }
 
 impl Run {
-    fn new(store: Store, encoding: Encoding, receivers: &[Receiver]) -> Result<Self, FrameError> {
+    fn new(
+        store: Store,
+        encoding: Encoding,
+        model: &Model,
+        receivers: &[Receiver],
+    ) -> Result<Self, FrameError> {
         let config = FanoutConfig {
             flush_interval_ms: 0,
             heartbeat_interval_ms: NO_HEARTBEATS_MS,
             stuck_timeout_ms: NO_HEARTBEATS_MS,
+            model: model.clone(),
             ..FanoutConfig::default()
         };
         let mut fanout = Fanout::new(config);
@@ -407,7 +441,8 @@ mod tests {
     fn a_receiver_that_holds_something_else_is_found() {
         let commits = simulated(200);
         let receiver = Receiver { view: View::FULL, rate_ms: 0, rivals: Rivals::None };
-        let mut run = Run::new(Store::new(Epoch(1)), Encoding::Plain, &[receiver]).unwrap();
+        let mut run =
+            Run::new(Store::new(Epoch(1)), Encoding::Plain, &Model::shipped(), &[receiver]).unwrap();
         for (at, commit) in commits.iter().enumerate() {
             run.commit(at as u64, commit).unwrap();
         }

@@ -9,6 +9,7 @@ mod demo;
 mod inspect;
 mod load;
 mod logging;
+mod model;
 mod pace;
 mod replay;
 mod serve;
@@ -53,6 +54,7 @@ enum Command {
     Inspect(inspect::Arguments),
     Load(load::Arguments),
     Bench(bench::Arguments),
+    Model(model::Arguments),
 }
 
 /// Runs the command of the process's arguments. Usage errors end the process with status 2.
@@ -72,6 +74,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Config(arguments) => config::run(arguments),
+        Command::Model(arguments) => model::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Demo(arguments) => on_runtime(demo::run(arguments)),

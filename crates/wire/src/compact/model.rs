@@ -167,19 +167,18 @@ pub struct TableCost {
 }
 
 impl Counts {
-    pub(crate) fn note(&mut self, at: usize) {
+    /// Notes the symbol whose share stands at `at`, and the raw bits that followed it.
+    pub(crate) fn note(&mut self, at: usize, raw_bits: u32) {
         self.counts[at] += 1.0;
-    }
-
-    /// Notes raw bits after the symbol whose share stands at `at`.
-    pub(crate) fn note_raw(&mut self, at: usize, bits: u32) {
-        let mut end = 0;
-        let table = LAYOUT.iter().position(|&(_, contexts, symbols)| {
-            end += contexts * symbols;
-            at < end
-        });
-        if let Some(table) = table {
-            self.raw_bits[table] += f64::from(bits);
+        if raw_bits > 0 {
+            let mut end = 0;
+            let table = LAYOUT.iter().position(|&(_, contexts, symbols)| {
+                end += contexts * symbols;
+                at < end
+            });
+            if let Some(table) = table {
+                self.raw_bits[table] += f64::from(raw_bits);
+            }
         }
     }
 

@@ -14,21 +14,23 @@ use super::{
 };
 use crate::reference::Reference;
 
-struct Counter<'a> {
-    counts: &'a mut Counts,
-    /// Where the share of the last symbol stands.
-    last: usize,
+/// Notes symbols; they are counted when the whole change has turned out to fit.
+#[derive(Default)]
+struct Notes {
+    /// Where the share of a symbol stands, and the raw bits that followed it.
+    symbols: Vec<(usize, u32)>,
 }
 
-impl Sink for Counter<'_> {
+impl Sink for Notes {
     fn symbol<const N: usize>(&mut self, table: Table<N>, context: usize, symbol: usize) {
         assert!(context < table.contexts && symbol < N, "symbol {symbol} of {N}, context {context}");
-        self.last = table.at + context * N + symbol;
-        self.counts.note(self.last);
+        self.symbols.push((table.at + context * N + symbol, 0));
     }
 
     fn raw(&mut self, bits: u32, _: u64) {
-        self.counts.note_raw(self.last, bits);
+        if let Some(last) = self.symbols.last_mut() {
+            last.1 += bits;
+        }
     }
 }
 
@@ -44,8 +46,7 @@ pub fn count(
     is_sole: bool,
     counts: &mut Counts,
 ) -> bool {
-    let before = counts.clone();
-    let sink = &mut Counter { counts, last: 0 };
+    let sink = &mut Notes::default();
     let is_delta = matches!(change.base, Base::At(_));
     if is_delta {
         sink.bit(ONE_STEP, 0, true);
@@ -63,8 +64,10 @@ pub fn count(
         is_catch_up: matches!(change.base, Base::Since(_)),
     };
     let fits = encode(change, against, sink).is_ok();
-    if !fits {
-        *counts = before;
+    if fits {
+        for &(at, raw_bits) in &sink.symbols {
+            counts.note(at, raw_bits);
+        }
     }
     fits
 }
