@@ -94,6 +94,7 @@ impl Client {
             agent: options.agent,
             token: options.token,
             encoding: options.encoding,
+            has_dictionary: options.encoding == oddswire_wire::piece::Encoding::Compact,
         });
         let shared = Arc::new(Shared::new(session, events.clone()));
         let (finished, running) = watch::channel(());

@@ -41,7 +41,7 @@ pub struct ClientOptions {
 
 impl Default for ClientOptions {
     fn default() -> Self {
-        let ClientConfig { agent, token, encoding } = ClientConfig::default();
+        let ClientConfig { agent, token, encoding, .. } = ClientConfig::default();
         Self {
             url: String::new(),
             agent,

@@ -124,7 +124,8 @@ impl Fanout {
         let begin = frames.len();
         let mut fresh = BTreeSet::new();
         let mut frame = FrameBuilder::new();
-        let group_lanes = Arc::clone(&self.groups.get(&group_id)?.lanes);
+        let group = self.groups.get(&group_id)?;
+        let (group_lanes, key) = (Arc::clone(&group.lanes), group.key.clone());
         while let Some(market) = wanted.pop_first() {
             let Some(lane) = self.lanes.of_market(&group_lanes, market) else { continue };
             let piece = self.snapshot_piece(lane);
@@ -132,7 +133,7 @@ impl Fanout {
             fresh.insert(market);
             if frame.len() >= FRAME_BYTES_TARGET && !wanted.is_empty() {
                 self.stats.catch_up_bytes += frame.len() as u64;
-                frames.push(frame.finish());
+                frames.push(key.finish(frame));
                 if let Some(connection) = self.connections.get_mut(&id) {
                     connection.snapshots = wanted;
                     connection.removed = removed;
@@ -161,17 +162,17 @@ impl Fanout {
         // What does not fit into one frame goes ahead of it, to be applied together with it.
         if head.len() + frame.len() > FRAME_BYTES_MAX - HEAD_BYTES {
             frame.more();
-            frames.push(std::mem::take(&mut frame).finish());
+            frames.push(key.finish(std::mem::take(&mut frame)));
         }
         frame.append_frame(&head);
         for part in parts {
             if frame.len() + part.len() > FRAME_BYTES_MAX - HEAD_BYTES {
                 frame.more();
-                frames.push(std::mem::take(&mut frame).finish());
+                frames.push(key.finish(std::mem::take(&mut frame)));
             }
             frame.pieces(&part);
         }
-        frames.push(frame.finish());
+        frames.push(key.finish(frame));
         self.stats.catch_ups += 1;
         self.stats.catch_up_bytes += frames[begin..].iter().map(Bytes::len).sum::<usize>() as u64;
         if is_shared {

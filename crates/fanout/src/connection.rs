@@ -66,6 +66,7 @@ pub(crate) struct Connection {
     pub(crate) session: ServerSession,
     pub(crate) connected_ms: u64,
     pub(crate) encoding: Encoding,
+    pub(crate) has_dictionary: bool,
     pub(crate) subscriptions: Vec<(u32, Arc<Interest>)>,
     pub(crate) group: GroupId,
     pub(crate) position: Position,
@@ -99,6 +100,7 @@ impl Connection {
             session: ServerSession::default(),
             connected_ms: now_ms,
             encoding: Encoding::default(),
+            has_dictionary: false,
             subscriptions: Vec::new(),
             group: GroupId::NONE,
             position: Position::Here,
@@ -129,7 +131,7 @@ impl Connection {
         let mut interests: Vec<_> = self.subscriptions.iter().map(|(_, interest)| interest.clone()).collect();
         interests.sort();
         interests.dedup();
-        GroupKey { encoding: self.encoding, interests: interests.into() }
+        GroupKey { encoding: self.encoding, has_dictionary: self.has_dictionary, interests: interests.into() }
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use oddswire_model::{MarketNumber, View};
 use oddswire_store::Store;
-use oddswire_wire::piece::Encoding;
+use oddswire_wire::{FrameBuilder, compress_definitions, piece::Encoding};
 
 use crate::{
     class::ClassIndex,
@@ -56,6 +57,8 @@ impl Ord for ViewKey {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct GroupKey {
     pub(crate) encoding: Encoding,
+    /// Definitions may be compressed.
+    pub(crate) has_dictionary: bool,
     /// In order, each once.
     pub(crate) interests: Arc<[Arc<Interest>]>,
 }
@@ -94,6 +97,12 @@ impl Group {
 }
 
 impl GroupKey {
+    /// Ready fields for this group's members: definitions compressed, where they can read that.
+    pub(crate) fn finish(&self, frame: FrameBuilder) -> Bytes {
+        let frame = frame.finish();
+        if self.has_dictionary { compress_definitions(frame) } else { frame }
+    }
+
     /// The lane in which these interests follow a market, if they do.
     pub(crate) fn lane_of(&self, store: &Store, topics: &TopicNames, market: MarketNumber) -> Option<Lane> {
         let mut lane: Option<Lane> = None;

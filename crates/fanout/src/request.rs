@@ -32,8 +32,9 @@ impl Fanout {
         };
         match connection.session.handle(now_ms, message) {
             Ok(None) => {}
-            Ok(Some(Request::Hello { encoding, models, .. })) => {
+            Ok(Some(Request::Hello { encoding, models, has_dictionary, .. })) => {
                 connection.encoding = encoding;
+                connection.has_dictionary = has_dictionary;
                 self.hello(store, id, &models);
             }
             Ok(Some(Request::Subscribe(subscribe))) => self.subscribe(store, id, subscribe),

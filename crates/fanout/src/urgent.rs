@@ -87,7 +87,8 @@ impl Fanout {
                     self.lanes.release(old);
                 }
             }
-            moves.push((id, Moved { lanes, entered, fields: fields.finish() }));
+            let fields = self.groups.get(&id).map(|group| group.key.finish(fields)).unwrap_or_default();
+            moves.push((id, Moved { lanes, entered, fields }));
         }
         moves
     }

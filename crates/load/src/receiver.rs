@@ -438,6 +438,7 @@ fn client_config() -> ClientConfig {
         token: String::new(),
         // Light receivers read the heads of pieces, which the plain encoding shows.
         encoding: Encoding::Plain,
+        has_dictionary: false,
     }
 }
 

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use oddswire_model::{Cursor, Epoch, MarketNumber, Revision, Topic, View};
 use oddswire_wire::{
+    DICTIONARY_ID,
     compact::ModelId,
     decode_client_message,
     limits::{AGENT_BYTES_MAX, RESYNC_MARKETS_MAX, TOKEN_BYTES_MAX, TOPICS_MAX},
@@ -31,6 +32,8 @@ pub enum Request {
         encoding: Encoding,
         /// Models of the compact encoding that it has.
         models: Vec<ModelId>,
+        /// It can read fields that are compressed with this version's dictionary.
+        has_dictionary: bool,
     },
     /// Interest in markets.
     Subscribe(Subscribe),
@@ -166,6 +169,7 @@ impl ServerSession {
         });
         Ok(Request::Hello {
             encoding: encoding.unwrap_or_default(),
+            has_dictionary: hello.dictionaries.contains(&DICTIONARY_ID),
             models: hello.models.into_iter().map(ModelId).collect(),
             agent: hello.agent,
             token: hello.token,

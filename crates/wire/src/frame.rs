@@ -6,7 +6,8 @@ use prost::Message;
 
 use crate::{
     compact::{Lead, LeadHead, Model, Symbols},
-    limits::{FRAME_BYTES_MAX, SEQUENCE_BITS},
+    compressed,
+    limits::{FRAME_BYTES_MAX, FRAMES_JOINED_MAX, SEQUENCE_BITS},
     proto, varint,
 };
 
@@ -181,7 +182,7 @@ pub fn decode_frame(bytes: Bytes) -> Result<proto::ServerFrame, FrameError> {
     if bytes.len() > FRAME_BYTES_MAX {
         return Err(FrameError::TooLong(bytes.len()));
     }
-    proto::ServerFrame::decode(bytes).map_err(|error| FrameError::Malformed(error.to_string()))
+    decode(bytes)
 }
 
 /// Takes apart frames that belong together by `more`. Frames are concatenations of fields, so they read as one.
@@ -192,6 +193,20 @@ pub fn decode_joined(parts: &[Bytes]) -> Result<proto::ServerFrame, FrameError> 
     if let Some(long) = parts.iter().find(|part| part.len() > FRAME_BYTES_MAX) {
         return Err(FrameError::TooLong(long.len()));
     }
-    let whole: Bytes = parts.concat().into();
-    proto::ServerFrame::decode(whole).map_err(|error| FrameError::Malformed(error.to_string()))
+    decode(parts.concat().into())
+}
+
+fn decode(bytes: Bytes) -> Result<proto::ServerFrame, FrameError> {
+    let malformed = |error: prost::DecodeError| FrameError::Malformed(error.to_string());
+    let mut frame = proto::ServerFrame::decode(bytes).map_err(malformed)?;
+    if frame.compressed.len() > FRAMES_JOINED_MAX {
+        return Err(FrameError::Malformed("too many compressed fields".to_owned()));
+    }
+    for compressed in std::mem::take(&mut frame.compressed) {
+        frame.merge(Bytes::from(compressed::decompress(&compressed)?)).map_err(malformed)?;
+        if !frame.compressed.is_empty() {
+            return Err(FrameError::Malformed("compressed fields hold compressed fields".to_owned()));
+        }
+    }
+    Ok(frame)
 }

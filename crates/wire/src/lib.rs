@@ -18,6 +18,7 @@
 
 mod client_message;
 pub mod compact;
+mod compressed;
 mod definition;
 mod frame;
 pub mod json;
@@ -28,6 +29,7 @@ mod reference;
 pub mod varint;
 
 pub use client_message::{decode_client_message, encode_client_message, view_from_proto, view_to_proto};
+pub use compressed::{DICTIONARY_ID, compress_definitions};
 pub use definition::KNOWN_NAMES;
 pub use frame::{FrameBuilder, FrameError, LeadScratch, decode_frame, decode_joined};
 

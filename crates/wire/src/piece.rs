@@ -6,7 +6,7 @@ use oddswire_model::{Market, MarketNumber, PriceLadder, Revision, View};
 
 use crate::{
     compact::{
-        self, Against, CELLS_FREE, CELLS_PER_BYTE_MAX, Lead, Model, SymbolReader, Symbols, Writer,
+        self, Against, cells_max, Lead, Model, SymbolReader, Symbols, Writer, cells_max,
         coder::write_state,
         lead::{read_age, write_age},
     },
@@ -110,10 +110,6 @@ impl PieceEncoder {
         Self { model, scratch: Vec::new(), symbols: Symbols::default(), reversed: Vec::new(), frame_time: 0 }
     }
 
-    #[doc(hidden)]
-    pub fn bits(&self) -> f64 {
-        self.symbols.bits()
-    }
     /// The model of its compact pieces.
     pub fn model(&self) -> &Model {
         &self.model
@@ -180,7 +176,7 @@ impl PieceEncoder {
         compact::encode(change, against, sink).ok()?;
         self.reversed.clear();
         let state = self.symbols.code(0, &mut self.reversed);
-        if change.cells.len() > CELLS_FREE + CELLS_PER_BYTE_MAX * self.reversed.len() {
+        if change.cells.len() > cells_max(self.reversed.len()) {
             return None;
         }
         let body = &mut self.scratch;

@@ -78,7 +78,8 @@ fn client_message(input: &Value, bytes: &Bytes) -> Value {
 
 fn session(input: &Value, frames: &[Bytes]) -> Value {
     let encoding = if input["encoding"] == "compact" { Encoding::Compact } else { Encoding::Plain };
-    let config = ClientConfig { agent: "vectors/1".into(), token: String::new(), encoding };
+    let config =
+        ClientConfig { agent: "vectors/1".into(), token: String::new(), encoding, has_dictionary: false };
     let mut client = ClientSession::new(config);
     let mut model = Model::shipped();
     let view: View = input["view"].as_str().expect("a view").parse().expect("a view");

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 use oddswire_model::{Cursor, Epoch, Market, MarketId, MarketNumber, Revision, Topic, View};
 use oddswire_wire::{
+    DICTIONARY_ID,
     compact::Model,
     encode_client_message,
     limits::RESYNC_MARKETS_MAX,
@@ -33,6 +34,8 @@ pub struct ClientConfig {
     pub token: String,
     /// How cells may be coded: compact, or plain for those who want to read the bytes.
     pub encoding: Encoding,
+    /// Whether definitions may come compressed.
+    pub has_dictionary: bool,
 }
 
 impl Default for ClientConfig {
@@ -41,6 +44,7 @@ impl Default for ClientConfig {
             agent: concat!("oddswire-rust/", env!("CARGO_PKG_VERSION")).to_owned(),
             token: String::new(),
             encoding: Encoding::Compact,
+            has_dictionary: true,
         }
     }
 }
@@ -245,7 +249,7 @@ impl ClientSession {
                 Encoding::Compact => vec![self.model.id().0],
                 Encoding::Plain => Vec::new(),
             },
-            dictionaries: Vec::new(),
+            dictionaries: if self.config.has_dictionary { vec![*DICTIONARY_ID] } else { Vec::new() },
         }));
         // The gateway answers in order, so there is no need to wait for the welcome: one round trip less. What the
         // cursor's epoch is worth is the gateway's to say.

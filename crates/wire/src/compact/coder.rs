@@ -39,12 +39,6 @@ pub(crate) struct Symbols {
 }
 
 impl Symbols {
-    pub(crate) fn bits(&self) -> f64 {
-        self.list
-            .iter()
-            .map(|s| if s & RAW != 0 { (s & 15) as f64 } else { 12.0 - ((s & 0xffff) as f64).log2() })
-            .sum()
-    }
     pub(crate) fn clear(&mut self) {
         self.list.clear();
     }

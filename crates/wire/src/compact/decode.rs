@@ -16,9 +16,16 @@ use super::{
 use crate::{limits::AMOUNT_END, piece::PieceError};
 
 /// Cells that a piece may hold for every byte of it: symbols can be nearly free, and work must not be.
-pub(crate) const CELLS_PER_BYTE_MAX: usize = 32;
+const CELLS_PER_BYTE_MAX: usize = 32;
 /// Cells that any piece may hold.
-pub(crate) const CELLS_FREE: usize = 64;
+const CELLS_FREE: usize = 64;
+/// Cells that no piece may exceed: 24 MiB of them in memory, a hundred times the largest recorded market.
+const CELLS_MAX: usize = 1 << 20;
+
+/// Most cells of a piece, by the bytes of its coding that do not fit into the coder's state.
+pub(crate) fn cells_max(length: usize) -> usize {
+    (CELLS_FREE + CELLS_PER_BYTE_MAX * length).min(CELLS_MAX)
+}
 
 /// Reads cells into `change`. Work and memory are bounded by the number of bytes.
 pub(crate) fn decode(
@@ -29,7 +36,7 @@ pub(crate) fn decode(
     if against.selections > MAX_SELECTIONS {
         return Err(PieceError::Selection);
     }
-    let cells_max = CELLS_FREE + CELLS_PER_BYTE_MAX * reader.remaining();
+    let cells_max = cells_max(reader.remaining());
     let mut decoder = Decoder {
         against,
         reader,

@@ -18,7 +18,7 @@ pub(crate) mod number;
 mod training;
 
 pub(crate) use coder::{SymbolReader, Symbols, Writer};
-pub(crate) use decode::{CELLS_FREE, CELLS_PER_BYTE_MAX, decode};
+pub(crate) use decode::{cells_max, decode};
 pub(crate) use encode::{Against, encode};
 pub use lead::{Lead, LeadHead, LeadReader};
 pub use model::{Counts, Model, ModelError, ModelId, TableCost};

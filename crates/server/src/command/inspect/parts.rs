@@ -90,6 +90,7 @@ pub(super) fn tell(
                 copies.remove(MarketNumber(market));
             }
         }
+        23 => report.part("compressed", weight, "definitions, compressed; what they say is taken in"),
         _ => report.part("unknown", weight, &format!("field {number} of a later version")),
     }
     Ok(())

@@ -5,11 +5,11 @@ use oddswire_delta::{Base, MarketDelta};
 use oddswire_model::{MarketNumber, Revision};
 use oddswire_wire::{
     compact::{LeadReader, Model},
+    decode_frame,
     limits::SEQUENCE_BITS,
     piece::{self, Encoding, FrameContext, PieceError, PieceKind, TIME_STEP_MS},
     proto::{self, Conflation, ServerFrame},
 };
-use prost::Message;
 
 use super::{
     Report,
@@ -56,7 +56,8 @@ impl Reader {
         let mut report = Report::default();
         let (fields, problem) = fields::split(bytes);
         // Markets can only be read when the frame's own position is known, wherever in the frame it stands.
-        let whole = ServerFrame::decode(bytes.clone());
+        // Compressed fields are read as if they stood in the frame.
+        let whole = decode_frame(bytes.clone());
         if let (Ok(frame), None) = (&whole, &problem) {
             self.move_to(frame);
             self.definitions.extend(frame.definitions.iter().cloned());
