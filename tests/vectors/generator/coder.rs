@@ -320,7 +320,7 @@ impl<'a> Reader<'a> {
         let mut value = 0;
         while bits > 0 {
             let some = bits.min(12);
-            value = value << some | self.state % (1 << some);
+            value = (value << some) | (self.state % (1 << some));
             self.state >>= some;
             self.fill();
             bits -= some;

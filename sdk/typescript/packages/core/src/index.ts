@@ -1,7 +1,6 @@
 export { Backoff } from './backoff.js';
 export type { Changes } from './changes.js';
 export type { Cursor, ResyncReason, SubscriptionRequest, View } from './client-message.js';
-export type { Encoding } from './encoding.js';
 export { describeChanges, type CellChange } from './describe.js';
 export { ProtocolError, type ErrorName } from './error.js';
 export type { Conflation, Resume, SessionEvent } from './event.js';

@@ -2,7 +2,6 @@ import {
   Backoff,
   type Changes,
   ClientSession,
-  type Encoding,
   type Market,
   restoreSession,
   type SessionEvent,
@@ -90,8 +89,8 @@ export interface ClientOptions {
   readonly token?: string | (() => string | Promise<string>);
   /** Name and version of the software, for the server's logs; at most 64 bytes. */
   readonly agent?: string;
-  /** Encodings beside the plain one, best liked first. */
-  readonly encodings?: readonly Encoding[];
+  /** Whether the gateway may send the compact encoding, which it does unless this says `false`. */
+  readonly compact?: boolean;
   /** Where what is held is kept while the page is loaded again; `null` for nowhere. The tab's sessionStorage unless given. */
   readonly storage?: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'> | null;
   /** What makes sockets; the global WebSocket unless given. */
@@ -132,8 +131,8 @@ export class OddswireClient extends Emitter<ClientEvents> {
     super();
     this.#url = url.replace(/^http/, 'ws').replace(/^(\w+:\/\/[^/]+)\/?$/, '$1/v1/stream');
     this.#options = options;
-    const { agent = 'oddswire-web/0.1', encodings = [] } = options;
-    this.session = new ClientSession({ agent, encodings, clock: this.#clock });
+    const { agent = 'oddswire-web/0.1', compact = true } = options;
+    this.session = new ClientSession({ agent, compact, clock: this.#clock });
     this.#restore();
     const { document, navigator } = globalThis;
     // A page that is shown again, a machine that woke up, a network that is another: what was waited for is tried at once.
