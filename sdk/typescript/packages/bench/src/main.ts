@@ -2,7 +2,8 @@
  * Time per changed cell: decoding and applying this SDK's frames, against parsing the same changes as JSON and with
  * protobuf-es (parsing alone, without applying them to anything).
  */
-import { ClientSession, describeChanges, type View } from '@oddswire/web';
+import { ClientSession, type View } from '@oddswire/web';
+import { describeChanges } from '@oddswire/web/changes';
 
 import { recordFrames } from './record.js';
 import { fromProtobuf, toProtobuf, type Update, updateOf } from './rivals.js';

@@ -14,7 +14,7 @@ export async function recordFrames(view: View, names: readonly string[], speed: 
       this.addEventListener('message', ({ data }) => frames.push(new Uint8Array((data as ArrayBuffer).slice(0))));
     }
   }
-  const client = new OddswireClient(`ws://${server.http}`, { WebSocket: Tap, storage: null });
+  const client = new OddswireClient(`ws://${server.http}`, { WebSocket: Tap });
   client.subscribe({ topic: 'all', view });
   while (client.state !== 'live') await sleep(10);
   const files = recordings().filter((file) => names.some((name) => file.includes(name)));

@@ -1,5 +1,6 @@
 import type { Changes } from './changes.js';
-import type { CellReader } from './compact/cells.js';
+import { readAge, readCells } from './compact/cells.js';
+import { begin } from './compact/coder.js';
 import type { Model } from './compact/model.js';
 import { fail } from './error.js';
 import { AMOUNT_END, KNOWN_NAMES, SELECTIONS_MAX } from './field.js';
@@ -16,8 +17,8 @@ const ID_BYTES_MAX = 64;
  * Reads a piece, from behind its market number to the reader's end, into a mirror: all of it, or nothing of it if it
  * throws. Returns whether it is applied; a catch-up that says what is held already is not [SYNC-6].
  *
- * `kind` is that of the frame's list. `revision` and `time` are those of the frame, which deltas count from. `cells` reads
- * compact pieces with `model`; without one, it has begun to read already: the delta leads the frame.
+ * `kind` is that of the frame's list. `revision` and `time` are those of the frame, which deltas count from. Compact
+ * pieces are read with `model`; without one, reading has begun already, because the delta leads the frame.
  */
 export function applyPiece(
   mirror: Mirror,
@@ -26,7 +27,6 @@ export function applyPiece(
   definition: Values | undefined,
   revision: number,
   time: number,
-  compact: CellReader,
   model: Model | undefined,
   changes: Changes,
 ): boolean {
@@ -38,8 +38,8 @@ export function applyPiece(
     revision = reader.u();
     time = reader.s();
   }
-  if (isCompact && model) compact.begin(model, reader.bytes, reader.pos, reader.end);
-  if (isDelta) time -= isCompact ? compact.age() : isAged && reader.u();
+  if (isCompact && model) begin(model, reader.bytes, reader.pos, reader.end);
+  if (isDelta) time -= isCompact ? readAge() : isAged && reader.u();
   const publishedMs = 10 * time;
   if (revision >= AMOUNT_END || publishedMs < 0 || publishedMs >= AMOUNT_END) fail('HEAD');
   const from = changes.length;
@@ -49,7 +49,7 @@ export function applyPiece(
   try {
     if (definition) addRunners(mirror, definition, kind === PieceKind.Snapshot);
     else if (kind === PieceKind.Snapshot) fail('DEFINITION');
-    if (isCompact) compact.read(mirror, changes, isDelta, kind === PieceKind.CatchUp);
+    if (isCompact) readCells(mirror, changes, isDelta, kind === PieceKind.CatchUp);
     else readPlain(reader, mirror, changes, isDelta);
     const attributes = (definition?.[5] ?? []).map((attribute: Values) => readAttribute(mirror, attribute));
     if (revision >= mirror.revision) {

@@ -1,6 +1,6 @@
 import { Changes } from './changes.js';
 import { type Cursor, hello, resync, type ResyncReason, subscribe, type SubscriptionRequest, unsubscribe } from './client-message.js';
-import { CellReader } from './compact/cells.js';
+import { resume } from './compact/coder.js';
 import { type Lead, readLead } from './compact/lead.js';
 import { type Model, readModel, shippedModel } from './compact/model.js';
 import { digestOf } from './digest.js';
@@ -75,7 +75,6 @@ export class ClientSession {
   readonly subscriptions = new Map<number, SubscriptionState>();
 
   readonly #config: SessionConfig;
-  readonly #cellReader = new CellReader();
   readonly #byId = new Map<string, Mirror>();
   #epoch: string | undefined;
   /** From where the session can resume: every subscription was complete there. */
@@ -346,7 +345,7 @@ export class ClientSession {
       fail('NOT_WELCOMED');
     }
     if (fields[3]) this.#subscribed(fields[3][0]);
-    const lead = readLead(this.#cellReader, this.model, frame.reader.bytes, fields[14]);
+    const lead = readLead(this.model, frame.reader.bytes, fields[14]);
     // A frame about the only market held does not fit a receiver who holds several.
     if ((lead?.market === undefined && lead && this.mirrors.size !== 1) || !this.#follows(fields, heartbeat, position, lead)) {
       this.#lost(position);
@@ -511,8 +510,7 @@ export class ClientSession {
     const number = lead && (lead.market ?? this.mirrors.keys().next().value);
     if (number !== undefined) {
       // Goes on behind the head.
-      const { state, pos, end } = lead!;
-      Object.assign(this.#cellReader, { state, pos, end });
+      resume(lead!.state, lead!.pos, lead!.end);
       this.#applyPiece(COMPACT + PieceKind.Delta, number, frame, undefined, undefined, edges?.get(number) ?? NONE, events);
     }
     for (const event of events) this.#events.push(event);
@@ -540,7 +538,7 @@ export class ClientSession {
     const since = held?.revision ?? 0;
     try {
       if (!mirror) fail('UNKNOWN_MARKET');
-      if (!applyPiece(mirror, kind, reader, definition, this.#revision, this.#frameTime, this.#cellReader, model, changes)) return;
+      if (!applyPiece(mirror, kind, reader, definition, this.#revision, this.#frameTime, model, changes)) return;
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       this.#pieceFailed(number, error, isSnapshot);

@@ -6,17 +6,19 @@ import { test } from 'node:test';
 import { ClientSession, ProtocolError, type SessionEvent, type View } from '@oddswire/core';
 import {
   applyPiece,
-  CellReader,
+  begin,
   Changes,
   COMPACT,
   digestOf,
   fill,
+  finish,
   hello,
   Mirror,
   murmur3,
   type Model,
   PieceKind,
   Reader,
+  raw,
   readFrame,
   readLead,
   readModel,
@@ -26,6 +28,7 @@ import {
   Runner,
   shippedModel,
   SIZES,
+  symbol,
   subscribe,
   unsubscribe,
   type Values,
@@ -99,18 +102,17 @@ function model({ input, frames, expected }: Vector): void {
 }
 
 function coder({ input, frames, expected }: Vector): void {
-  const reader = new CellReader();
   const ends = Uint16Array.from(input.reads.flatMap((read: { ends?: number[] }) => read.ends ?? []));
-  reader.begin({ id: 0, ends }, frames[0]!, 0, frames[0]!.length);
+  begin({ id: 0, ends }, frames[0]!, 0, frames[0]!.length);
   let at = 0;
   const values = input.reads.map((read: { ends?: number[]; bits: number }) => {
-    if (!read.ends) return String(reader.raw(read.bits));
+    if (!read.ends) return String(raw(read.bits));
     at += read.ends.length;
-    return String(reader.symbol(at - read.ends.length));
+    return String(symbol(at - read.ends.length));
   });
   const said: Record<string, unknown> = { values };
   try {
-    reader.finish();
+    finish();
   } catch (error) {
     said['error'] = (error as Error).name;
   }
@@ -211,12 +213,11 @@ function pieceErrors(client: ClientSession, bytes: Uint8Array): unknown[] {
     return [];
   }
   const { pieces, fields } = frame;
-  const coder = new CellReader();
   const sent: number[] | undefined = fields[1]?.[0][7];
   let model: Model = client.model;
   try {
     if (sent) model = readModel(bytes.subarray(sent[0], sent[1]));
-    const lead = readLead(coder, model, bytes, fields[14]);
+    const lead = readLead(model, bytes, fields[14]);
     const market = lead && (lead.market ?? (client.mirrors.size === 1 ? client.mirrors.keys().next().value : undefined));
     if (market !== undefined) pieces.push(COMPACT + PieceKind.Delta, market, -1, -1);
   } catch {
@@ -232,7 +233,7 @@ function pieceErrors(client: ClientSession, bytes: Uint8Array): unknown[] {
     try {
       const time = 170_000_000_000;
       const definition = fields[9]?.find((definition: Values) => (definition[1] ?? 0) === market);
-      applyPiece(target, kind, reader, definition, Number.MAX_SAFE_INTEGER, time, coder, pos < 0 ? undefined : model, new Changes());
+      applyPiece(target, kind, reader, definition, Number.MAX_SAFE_INTEGER, time, pos < 0 ? undefined : model, new Changes());
       return [];
     } catch (error) {
       assert.ok(error instanceof ProtocolError);

@@ -36,7 +36,7 @@ class Receiver {
     readonly fault: Fault,
     private readonly random: () => number,
   ) {
-    this.client = new OddswireClient(proxy.url, { agent: 'conformance/1', storage: null });
+    this.client = new OddswireClient(proxy.url, { agent: 'conformance/1' });
     this.client.subscribe({ topic: 'all', view, maxRateMs });
     proxy.delayMs = Math.floor(random() * 30);
   }

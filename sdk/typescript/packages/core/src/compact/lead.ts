@@ -1,5 +1,5 @@
 import { fail } from '../error.js';
-import type { SymbolReader } from './coder.js';
+import { begin, bit, mark, raw, readLoose, readNumber } from './coder.js';
 import type { Model } from './model.js';
 import { Table } from './tables.js';
 
@@ -17,17 +17,17 @@ export interface Lead {
 }
 
 /** Reads the head of a frame. `places` says where the last of its leads stands; an empty one is none. */
-export function readLead(reader: SymbolReader, model: Model, bytes: Uint8Array, places: readonly number[] = []): Lead | undefined {
+export function readLead(model: Model, bytes: Uint8Array, places: readonly number[] = []): Lead | undefined {
   const [from, end] = places.slice(-2);
   if (from === end) return undefined;
   try {
-    reader.begin(model, bytes, from!, end!);
-    const step = reader.bit(Table.OneStep, 0) || reader.loose(0);
-    const sequence = reader.raw(2);
-    const advance = 4 * reader.number(Table.Time, 16, Table.TimeTop) + sequence;
-    const market = reader.bit(Table.Sole, 0) ? undefined : reader.loose(0);
+    begin(model, bytes, from!, end!);
+    const step = bit(Table.OneStep, 0) || readLoose(0);
+    const sequence = raw(2);
+    const advance = 4 * readNumber(Table.Time, 16, Table.TimeTop) + sequence;
+    const market = bit(Table.Sole, 0) ? undefined : readLoose(0);
     if (market && market >= 2 ** 32) fail('HEAD');
-    const { state, pos } = reader;
+    const [state, pos] = mark();
     return { step, advance, market, state, pos, end: end! };
   } catch (error) {
     fail('FRAME_MALFORMED', `the head of the frame is not valid (${(error as Error).message})`);
