@@ -9,7 +9,12 @@ const folder = new URL('../packages/core/src/compact/', import.meta.url);
 const generated = '/** Written by `npm run model`. */\n';
 
 const rows = [...readFileSync(new URL('docs/protocol.md', root), 'utf8').matchAll(/^\| `([A-Z_]+)` \| (\d+) x (\d+) \| (.*) \|$/gm)];
-const tables = rows.map(([, name, contexts, symbols, about]) => ({ name: pascal(name), contexts: +contexts, symbols: +symbols, about }));
+const tables = rows.map(([, name, contexts, symbols, about]) => ({
+  name: pascal(name),
+  contexts: Number(contexts),
+  symbols: Number(symbols),
+  about,
+}));
 const model = readFileSync(new URL('crates/wire/src/compact/shipped.model', root));
 let at = 0;
 const members = tables.map(({ name, contexts, symbols, about }) => {
@@ -28,7 +33,10 @@ put(
 );
 // From 48 on, so that 44 of 64 codes are digits and letters; the backslash is one of the others.
 const characters = [...model].map((code) => String.fromCharCode(48 + code)).join('');
-put('shipped-model.ts', `${generated}/** The shipped model, a character for each byte: 48 more than it. */\nexport const SHIPPED = ${JSON.stringify(characters)};\n`);
+put(
+  'shipped-model.ts',
+  `${generated}/** The shipped model, a character for each byte: 48 more than it. */\nexport const SHIPPED = ${JSON.stringify(characters)};\n`,
+);
 if (isStale) {
   console.error('the generated part of the compact decoder is not up to date; run `npm run model`');
   process.exit(1);

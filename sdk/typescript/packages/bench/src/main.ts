@@ -50,7 +50,12 @@ for (const view of ['full', 'best3', 'prices'] as View[]) {
   console.log(`\n${view}: ${deltas} frames with changes, ${cells} changed cells, ${(cells / deltas).toFixed(1)} a frame`);
   const own = median(times['oddswire, decode + apply']!);
   for (const [name, values] of Object.entries(times)) {
-    const size = name.startsWith('JSON') ? length(json) : name.startsWith('protobuf') ? length(protobuf) : name.endsWith('plain encoding') ? (plain.bytes / plain.cells) * cells : bytes;
+    const sizes: Record<string, number> = {
+      'oddswire, plain encoding': (plain.bytes / plain.cells) * cells,
+      'JSON.parse': length(json),
+      'protobuf-es, decode': length(protobuf),
+    };
+    const size = sizes[name] ?? bytes;
     console.log(
       `  ${name.padEnd(25)} ${median(values).toFixed(0).padStart(5)} ns a cell (median of ${ROUNDS}; fastest ${Math.min(...values).toFixed(0)}), ` +
         `${(median(values) / own).toFixed(2)} x, ${(size / cells).toFixed(1)} bytes a cell`,

@@ -18,7 +18,11 @@ export const COMPACT = 4;
 /** Added to the kind of a plain delta that tells its age. */
 export const AGED = 8;
 /** Fields of snapshots, deltas and catch-ups, in both encodings, in the order in which they are read. */
-const PIECE_FIELDS = [10, PieceKind.Snapshot, 21, COMPACT + PieceKind.Snapshot, 11, PieceKind.Delta, 15, COMPACT + PieceKind.Delta, 12, PieceKind.CatchUp, 22, COMPACT + PieceKind.CatchUp];
+const PIECE_FIELDS = [
+  ...[10, PieceKind.Snapshot, 21, COMPACT + PieceKind.Snapshot],
+  ...[11, PieceKind.Delta, 15, COMPACT + PieceKind.Delta],
+  ...[12, PieceKind.CatchUp, 22, COMPACT + PieceKind.CatchUp],
+];
 
 /** The fields of a `ServerFrame`. */
 const SERVER_FRAME = [

@@ -384,7 +384,7 @@ export class ClientSession {
     }
   }
 
-  #welcomed([, epoch = ZERO_64, , encoding, intervalMs, session = '', id = 0, places = NONE]: Values, { reader }: Frame): void {
+  #welcomed([, epoch = ZERO_64, , encoding, intervalMs, session = '', id = 0, places = [0, 0]]: Values, { reader }: Frame): void {
     if (encoding === COMPACT_ENCODING && id !== this.model.id) {
       const model = readModel(reader.bytes.subarray(places[places.length - 2], places[places.length - 1]));
       if (model.id !== id) fail('MODEL', 'the model is not the one that was named');

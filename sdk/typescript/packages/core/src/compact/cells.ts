@@ -32,7 +32,10 @@ const OTHERS = [
 /** Ladders of offers in the order in which they are told; each with the bit of `fields`, from 32 on that of `others`. */
 const BOOKS = [Field.Back, 2, Field.Lay, 4, Field.DisplayBack, 64, Field.DisplayLay, 128, Field.SpBack, 1024, Field.SpLay, 2048];
 /** The selection's own cells that come last, likewise. */
-const VALUES = [Field.Price, 32, Field.NearPrice, 256, Field.FarPrice, 512, Field.SelectionStatus, 4096, Field.ReductionFactor, 8192, Field.StartingPrice, 16384];
+const VALUES = [
+  ...[Field.Price, 32, Field.NearPrice, 256, Field.FarPrice, 512],
+  ...[Field.SelectionStatus, 4096, Field.ReductionFactor, 8192, Field.StartingPrice, 16384],
+];
 const ROOMS = [0, 0, 1, 2, 3, 4, 4, 5, 5];
 const PLACES = [0, 1, 2, 2, 3, 3, 3, 4];
 const HOLES = [0, 0, 0, 1, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5, 5, 5, 5];
