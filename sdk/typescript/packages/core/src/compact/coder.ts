@@ -67,7 +67,12 @@ export function symbol(at: number): number {
 
 /** A symbol of a context of two: 1 for yes. */
 export function bit(table: number, context: number): number {
-  return symbol(table + 2 * context);
+  const split = ends[table + 2 * context]!;
+  const slot = state & 4095;
+  const isYes = slot < split ? 0 : 1;
+  state = Math.imul(isYes ? 4096 - split : split, state >>> 12) + slot - (isYes && split);
+  refill();
+  return isYes;
 }
 
 /** Bits as they are. */
