@@ -25,14 +25,15 @@ test('mutated frames end in a typed error or in a state that is whole', () => {
       for (const frame of frames) {
         const bytes = random() < 0.5 ? mutate(frame, random) : frame;
         const before = new Map([...client.mirrors].map(([number, mirror]) => [number, JSON.stringify(marketJson(mirror, 'full'))]));
-        const started = performance.now();
+        // Of the processor's time, because others may have the machine for longer than that.
+        const started = process.cpuUsage();
         try {
           client.handleFrame(0, bytes);
         } catch (error) {
           assert.ok(error instanceof ProtocolError, `${path}, seed round ${round}: ${(error as Error).stack}`);
           errors[error.name] = (errors[error.name] ?? 0) + 1;
         }
-        slowestMs = Math.max(slowestMs, performance.now() - started);
+        slowestMs = Math.max(slowestMs, process.cpuUsage(started).user / 1000);
         assert.ok(client.changes.length <= 64 + 32 * bytes.length + 4096, 'changes are bounded by the frame');
         const events = client.takeEvents();
         const applied = new Set(events.map((event) => (typeof Object(event).market === 'object' ? Object(event).market.number : -1)));
