@@ -4,7 +4,7 @@ import { recordings, Server } from '@oddswire/testing';
 import { OddswireClient, type View } from '@oddswire/web';
 
 /** The frames of one connection while recorded markets are replayed to a real server. */
-export async function recordFrames(view: View, names: readonly string[], speed: string): Promise<Uint8Array[]> {
+export async function recordFrames(view: View, names: readonly string[], speed: string, compact: boolean): Promise<Uint8Array[]> {
   // Flushed at every commit, so that frames are as small as those of a live market.
   const server = await Server.start({ ODDSWIRE_FANOUT_FLUSH_INTERVAL_MS: '0' });
   const frames: Uint8Array[] = [];
@@ -14,7 +14,7 @@ export async function recordFrames(view: View, names: readonly string[], speed: 
       this.addEventListener('message', ({ data }) => frames.push(new Uint8Array((data as ArrayBuffer).slice(0))));
     }
   }
-  const client = new OddswireClient(`ws://${server.http}`, { WebSocket: Tap, storage: null });
+  const client = new OddswireClient(`ws://${server.http}`, { WebSocket: Tap, compact });
   client.subscribe({ topic: 'all', view });
   while (client.state !== 'live') await sleep(10);
   const files = recordings().filter((file) => names.some((name) => file.includes(name)));

@@ -1,6 +1,6 @@
 import { create, createFileRegistry, fromBinary, toBinary, type DescMessage } from '@bufbuild/protobuf';
 import { FieldDescriptorProto_Label, FieldDescriptorProto_Type, FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
-import { type CellChange } from '@oddswire/web';
+import { type CellChange } from '@oddswire/web/changes';
 
 /** One frame's changes as somebody would send them who has no state engine: every changed value in full. */
 export interface Update {

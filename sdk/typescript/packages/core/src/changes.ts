@@ -1,5 +1,5 @@
 import { Field } from './field.js';
-import type { Mirror } from './mirror.js';
+import type { Mirror, Runner } from './mirror.js';
 
 /** Numbers per entry: selection (or MARKET), field code, price (0 if it is no rung), old value, new value. */
 const STRIDE = 5;
@@ -34,6 +34,21 @@ export class Changes {
     entries[at + 3] = old;
     entries[at + 4] = value;
     this.length++;
+  }
+
+  /** Empties the ladders of a selection that a mask names; bit n is for the one of code 32 + n. */
+  clear({ number, ladders }: Runner, mask: number): void {
+    ladders.forEach((rungs, slot) => {
+      // The last one first: undoing then puts the best one back first.
+      while (mask & (1 << slot) && rungs?.count) {
+        const place = rungs.count - 1;
+        const key = rungs.pairs[2 * place]!;
+        const old = rungs.pairs[2 * place + 1]!;
+        rungs.setAt(place, key, old, 0);
+        this.push(number, Field.Back + slot, Math.abs(key), old, 0);
+        this.cleared++;
+      }
+    });
   }
 
   /** What a rung held before the entries from `from` on, if one is about it; else `otherwise`. */

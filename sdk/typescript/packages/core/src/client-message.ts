@@ -29,8 +29,9 @@ export const RESYNC_REASONS = ['UNSPECIFIED', 'GAP', 'DIGEST', 'UNKNOWN_MARKET',
 export type ResyncReason = (typeof RESYNC_REASONS)[number];
 
 /** The first message of a session [HELLO-1]. */
-export function hello(agent: string, encodings: readonly number[], token: string): Uint8Array {
-  return message(1, 'sps', [agent, encodings, token]);
+export function hello(agent: string, encodings: readonly number[], token: string, models: readonly number[] = []): Uint8Array {
+  const bytes = models.flatMap((id) => [id & 255, (id >> 8) & 255, (id >> 16) & 255, id >>> 24]);
+  return message(1, 'spsb', [agent, encodings, token, bytes]);
 }
 
 export function subscribe(subscription: number, request: SubscriptionRequest, cursor?: Cursor): Uint8Array {

@@ -11,6 +11,7 @@ export type ErrorName =
   | 'PRICE_LADDER'
   | 'AMOUNT'
   | 'DEFINITION'
+  | 'CODER'
   | 'UNKNOWN_MARKET'
   /** A number over 2^53-1, which JavaScript does not hold exactly. */
   | 'RANGE'
@@ -19,6 +20,7 @@ export type ErrorName =
   | 'FRAME_TOO_LONG'
   | 'TOO_MANY_JOINED'
   | 'NOT_WELCOMED'
+  | 'MODEL'
   | 'LOST'
   // The caller's code is at fault.
   | 'NOT_CONNECTED';

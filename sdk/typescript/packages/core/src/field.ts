@@ -31,6 +31,12 @@ export const INFINITE = 2 ** 32 - 1;
 /** Amounts and revisions are below this [CELL-5]. */
 export const AMOUNT_END = 2 ** 53;
 
+/**
+ * Most rungs of a ladder, and of a ladder in one piece: twice what a producer may send at once [ING-14]. Putting a rung in
+ * its place moves those behind it, so without a limit a frame of 1 MiB could take minutes.
+ */
+export const RUNGS_MAX = 4096;
+
 /** Attribute names that travel as a number: place in this list plus one [ATTR-2]. */
 export const KNOWN_NAMES =
   'name,sort_priority,version,bet_delay,market_type,fixture,fixture_name,competition,competition_name,sport,start_time,venue,score,betDelay,numberOfActiveRunners,numberOfWinners,complete,crossMatching,runnersVoidable,bspMarket,bspReconciled,turnInPlayEnabled,persistenceEnabled,marketBaseRate,bettingType,suspendTime,openDate,settledTime,timezone,countryCode,regulators,discountAllowed,eachWayDivisor,raceType,removalDate,priceLadderDefinition,lineMaxUnit,lineMinUnit,lineInterval,keyLineDefinition,minute'.split(

@@ -13,10 +13,20 @@ export const enum PieceKind {
   Delta,
   CatchUp,
 }
+/** Added to the kind of a piece in the compact encoding. */
+export const COMPACT = 4;
+/** Added to the kind of a plain delta that tells its age. */
+export const AGED = 8;
+/** Fields of snapshots, deltas and catch-ups, in both encodings, in the order in which they are read. */
+const PIECE_FIELDS = [
+  ...[10, PieceKind.Snapshot, 21, COMPACT + PieceKind.Snapshot],
+  ...[11, PieceKind.Delta, 15, COMPACT + PieceKind.Delta],
+  ...[12, PieceKind.CatchUp, 22, COMPACT + PieceKind.CatchUp],
+];
 
 /** The fields of a `ServerFrame`. */
 const SERVER_FRAME = [
-  'fuuus', // 1 welcome: epoch, revision, encoding, heartbeat interval, session
+  'fuuusxb', // 1 welcome: epoch, revision, encoding, heartbeat interval, session, model and its bytes
   'uuuu', // 2 heartbeat: revision, freshness, now, sequence
   'uuuuu', // 3 subscribed: subscription, rate, markets, resume, ended
   'usu', // 4 error: code, message, subscription
@@ -28,14 +38,16 @@ const SERVER_FRAME = [
   'b', // 10 snapshots
   'b', // 11 deltas
   'b', // 12 catch-ups
-  'u', // 13 time step
-  ' ', // 14 and 15 are kept for pieces in the compact encoding
-  ' ',
+  'u', // 13 revision step
+  'b', // 14 lead
+  'b', // 15 compact deltas
   'u', // 16 conflated
   'u', // 17 more
   'uuu', // 18 status edges: market, revision, status
   'uf', // 19 digests: market, digest
   'p', // 20 removed
+  'b', // 21 compact snapshots
+  'b', // 22 compact catch-ups
 ];
 
 /** A frame taken apart. Pieces in it are still encoded, and share its bytes. */
@@ -43,7 +55,7 @@ export interface Frame {
   readonly reader: Reader;
   /** Fields by number, as {@link readMessage} gives them. */
   readonly fields: Values;
-  /** For each piece four numbers: kind, market number, where what follows begins and where it ends. */
+  /** For each piece four numbers: kind with what is added to it, market number, where what follows begins and where it ends. */
   readonly pieces: number[];
 }
 
@@ -54,12 +66,17 @@ export function readFrame(bytes: Uint8Array): Frame {
   try {
     const fields = readMessage(reader, SERVER_FRAME);
     reader.isStrict = true;
-    for (let kind = 0; kind < 3; kind++) {
-      const places: number[] = fields[10 + kind] ?? [];
+    for (let field = 0; field < PIECE_FIELDS.length; field += 2) {
+      const places: number[] = fields[PIECE_FIELDS[field]!] ?? [];
       for (let at = 0; at < places.length; at += 2) {
+        let kind = PIECE_FIELDS[field + 1]!;
         reader.pos = places[at]!;
         reader.end = places[at + 1]!;
-        const market = reader.u();
+        let market = reader.u();
+        if (kind === PieceKind.Delta) {
+          if (market % 2) kind += AGED;
+          market = Math.floor(market / 2);
+        }
         if (market >= 2 ** 32) fail('HEAD');
         pieces.push(kind, market, reader.pos, reader.end);
       }

@@ -6,7 +6,8 @@ import { type Reader, utf8 } from './reader.js';
  *
  * - `u` integer or boolean, `z` signed integer, `i` 64-bit id as decimal text, `f` 64 fixed bits as hexadecimal text, `s` text
  * - `p` packed integers; `r` repeated texts and `o` an integer that is written even if it is 0 (when writing)
- * - `b` bytes to be read later: where they begin and end
+ * - `x` 32 fixed bits
+ * - `b` bytes to be read later: where they begin and end (when writing: bytes)
  * - more than one letter: messages of that shape
  */
 export type Shape = string | readonly Shape[];
@@ -34,12 +35,15 @@ export function readMessage(reader: Reader, shape: Shape): Values {
 }
 
 function wireOf(kind: Shape): number {
-  return kind === 'f' ? 1 : kind === 'u' || kind === 'z' || kind === 'i' || kind === 'p' ? 0 : 2;
+  return kind === 'x' ? 5 : kind === 'f' ? 1 : kind === 'u' || kind === 'z' || kind === 'i' || kind === 'p' ? 0 : 2;
 }
 
 function readNumber(reader: Reader, kind: Shape, wire: number): any {
   if (wire === 1) return reader.hex();
-  if (wire === 5) return reader.skip(4);
+  if (wire === 5) {
+    const at = reader.skip(4);
+    return [3, 2, 1, 0].reduce((value, byte) => value * 256 + reader.bytes[at + byte]!, 0);
+  }
   if (wire !== 0) fail('FRAME_MALFORMED', `wire type ${wire}`);
   if (kind === 'z') return reader.s();
   const value = reader.u();
@@ -73,7 +77,7 @@ export function writeMessage(shape: Shape, values: Values): number[] {
     if (kind === 'u' || kind === 'o') writeInteger(writeInteger(out, tag), value);
     else if (kind === 'f') writeInteger(out, tag + 1).push(...value.match(/../g).reverse().map((byte: string) => parseInt(byte, 16)));
     else if (kind === 'r') for (const text of value) writeBytes(out, tag, utf8(text));
-    else writeBytes(out, tag, kind === 's' ? utf8(value) : kind === 'p' ? value.reduce(writeInteger, []) : writeMessage(kind, value));
+    else writeBytes(out, tag, kind === 's' ? utf8(value) : kind === 'p' ? value.reduce(writeInteger, []) : kind === 'b' ? value : writeMessage(kind, value));
   });
   return out;
 }

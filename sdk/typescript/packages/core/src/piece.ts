@@ -1,10 +1,13 @@
 import type { Changes } from './changes.js';
-import type { Encoding } from './encoding.js';
+import { readAge, readCells } from './compact/cells.js';
+import { begin } from './compact/coder.js';
+import type { Model } from './compact/model.js';
 import { fail } from './error.js';
 import { AMOUNT_END, KNOWN_NAMES, SELECTIONS_MAX } from './field.js';
-import { PieceKind } from './frame.js';
+import { AGED, COMPACT, PieceKind } from './frame.js';
 import type { Values } from './message.js';
 import { type Attributes, type Mirror, Runner } from './mirror.js';
+import { readPlain } from './plain.js';
 import { type Reader, utf8 } from './reader.js';
 
 /** Longest market id in bytes. */
@@ -14,21 +17,30 @@ const ID_BYTES_MAX = 64;
  * Reads a piece, from behind its market number to the reader's end, into a mirror: all of it, or nothing of it if it
  * throws. Returns whether it is applied; a catch-up that says what is held already is not [SYNC-6].
  *
- * `revision` and `time` are those of the frame, which deltas count from.
+ * `kind` is that of the frame's list. `revision` and `time` are those of the frame, which deltas count from. Compact
+ * pieces are read with `model`; without one, reading has begun already, because the delta leads the frame.
  */
 export function applyPiece(
   mirror: Mirror,
-  kind: PieceKind,
+  kind: number,
   reader: Reader,
   definition: Values | undefined,
   revision: number,
   time: number,
-  encoding: Encoding,
+  model: Model | undefined,
   changes: Changes,
 ): boolean {
+  const isCompact = kind & COMPACT;
+  const isAged = kind & AGED;
+  kind &= 3;
   const isDelta = kind === PieceKind.Delta;
-  if (!isDelta) revision = reader.u();
-  const publishedMs = 10 * (isDelta ? time - reader.u() : reader.s());
+  if (!isDelta) {
+    revision = reader.u();
+    time = reader.s();
+  }
+  if (isCompact && model) begin(model, reader.bytes, reader.pos, reader.end);
+  if (isDelta) time -= isCompact ? readAge() : isAged && reader.u();
+  const publishedMs = 10 * time;
   if (revision >= AMOUNT_END || publishedMs < 0 || publishedMs >= AMOUNT_END) fail('HEAD');
   const from = changes.length;
   const { runners } = mirror;
@@ -37,7 +49,8 @@ export function applyPiece(
   try {
     if (definition) addRunners(mirror, definition, kind === PieceKind.Snapshot);
     else if (kind === PieceKind.Snapshot) fail('DEFINITION');
-    encoding.decode(reader, mirror, changes, isDelta);
+    if (isCompact) readCells(mirror, changes, isDelta, kind === PieceKind.CatchUp);
+    else readPlain(reader, mirror, changes, isDelta);
     const attributes = (definition?.[5] ?? []).map((attribute: Values) => readAttribute(mirror, attribute));
     if (revision >= mirror.revision) {
       isApplied = true;

@@ -1,7 +1,6 @@
 import type { Changes } from './changes.js';
-import type { Encoding } from './encoding.js';
 import { fail } from './error.js';
-import { AMOUNT_END, Field, INFINITE, MARKET, SELECTIONS_MAX } from './field.js';
+import { AMOUNT_END, Field, INFINITE, MARKET, RUNGS_MAX, SELECTIONS_MAX } from './field.js';
 import type { Mirror, Runner } from './mirror.js';
 import { indexOf, priceAt, stepOf } from './price-ladder.js';
 import type { Reader } from './reader.js';
@@ -27,37 +26,42 @@ const SELECTION_BITS = [
   Field.StartingPrice,
 ];
 const CLEARED = 1 << 15;
-/**
- * Most rungs of a ladder, and of a ladder in one piece: twice what a producer may send at once [ING-14]. Putting a rung in
- * its place moves those behind it, so without a limit a frame of 1 MiB could take minutes.
- */
-const RUNGS_MAX = 4096;
+const VOLUME_BIT = 4;
 const LAST_TRADED = Field.LastTraded - Field.SelectionStatus;
 
-/** The plain encoding [PLAIN-1] to [PLAIN-9]. Every gateway speaks it. */
-export const plain: Encoding = {
-  number: 1,
-
-  decode(reader, mirror, changes, isRelative) {
-    let step = stepOf(mirror.cells[Field.PriceLadder]!);
-    let number = -1;
-    for (let isFirst = true; reader.pos < reader.end; isFirst = false) {
-      const leap = reader.u();
-      if (leap === 0) {
-        if (!isFirst) fail('ORDER');
-        decodeMarket(reader, mirror, changes, isRelative);
-        step = stepOf(mirror.cells[Field.PriceLadder]!);
-      } else {
-        number += leap;
-        const runner = number < SELECTIONS_MAX && mirror.runners[number];
-        if (!runner) fail('SELECTION');
-        decodeRunner(reader, runner, changes, isRelative, step);
-      }
+/**
+ * Reads what follows a piece's head in the plain encoding [PLAIN-1] to [PLAIN-10], to the reader's end, and sets the cells of
+ * `mirror`. Every cell that it sets goes into `changes`, which takes them back if reading fails.
+ *
+ * `isRelative` says that values count from what `mirror` holds (deltas); else they are absolute.
+ */
+export function readPlain(reader: Reader, mirror: Mirror, changes: Changes, isRelative: boolean): void {
+  const { cells, runners } = mirror;
+  const volume = isRelative ? cells[Field.MarketTradedVolume]! : 0;
+  let step = stepOf(cells[Field.PriceLadder]!);
+  let number = -1;
+  let grows = 0;
+  let isTold = false;
+  for (let isFirst = true; reader.pos < reader.end; isFirst = false) {
+    const leap = reader.u();
+    if (leap === 0) {
+      if (!isFirst) fail('ORDER');
+      isTold = decodeMarket(reader, mirror, changes, isRelative);
+      step = stepOf(cells[Field.PriceLadder]!);
+    } else {
+      number += leap;
+      const runner = number < SELECTIONS_MAX && runners[number];
+      if (!runner) fail('SELECTION');
+      grows += decodeRunner(reader, runner, changes, isRelative, step);
     }
-  },
-};
+  }
+  if (volume && grows && !isTold) {
+    changes.push(MARKET, Field.MarketTradedVolume, 0, volume, (cells[Field.MarketTradedVolume] = amount(volume, grows)));
+  }
+}
 
-function decodeMarket(reader: Reader, { cells }: Mirror, changes: Changes, isRelative: boolean): void {
+/** Returns whether the traded volume is told. */
+function decodeMarket(reader: Reader, { cells }: Mirror, changes: Changes, isRelative: boolean): boolean {
   const mask = reader.u();
   if (mask === 0 || mask > 0x1f) fail('MASK');
   for (let bit = 0; bit < 5; bit++) {
@@ -65,26 +69,45 @@ function decodeMarket(reader: Reader, { cells }: Mirror, changes: Changes, isRel
     const field = MARKET_BITS[bit]!;
     const old = cells[field]!;
     const value = bit === 0 ? amount(isRelative ? old : 0, reader.s()) : code(reader.u());
+    // It is told only because it does not follow.
+    if (bit === 0 && isRelative && old && old === value) continue;
     cells[field] = value;
     changes.push(MARKET, field, 0, old, value);
   }
+  return (mask & 1) === 1;
 }
 
-function decodeRunner(reader: Reader, runner: Runner, changes: Changes, isRelative: boolean, step: number): void {
+/** Returns by how much the traded volume grows. */
+function decodeRunner(reader: Reader, runner: Runner, changes: Changes, isRelative: boolean, step: number): number {
   const mask = reader.u();
   if (mask === 0 || mask > 0xffff) fail('MASK');
   const { cells } = runner;
   // Ladders count from what was last traded before the piece.
   const lastTraded = isRelative ? cells[LAST_TRADED]! : 0;
-  if (mask & CLEARED) clear(reader.u(), runner, changes);
+  if (mask & CLEARED) {
+    const ladders = reader.u();
+    if (ladders === 0 || ladders > 0x7f) fail('MASK');
+    changes.clear(runner, ladders);
+  }
+  let traded = 0;
+  let grows = 0;
   for (let bit = 0; bit < 15; bit++) {
-    if (!(mask & (1 << bit))) continue;
     const field = SELECTION_BITS[bit]!;
-    if (field >= Field.Back) {
-      decodeRungs(reader, runner, field, changes, isRelative, step, lastTraded);
+    const slot = field - Field.SelectionStatus;
+    if (!(mask & (1 << bit))) {
+      // What is not told follows from what was traded.
+      if (bit === VOLUME_BIT && isRelative && cells[slot] && traded) {
+        const old = cells[slot];
+        grows = traded;
+        changes.push(runner.number, field, 0, old, (cells[slot] = amount(old, traded)));
+      }
       continue;
     }
-    const slot = field - Field.SelectionStatus;
+    if (field >= Field.Back) {
+      const grown = decodeRungs(reader, runner, field, changes, isRelative, step, lastTraded);
+      if (field === Field.Traded) traded = grown;
+      continue;
+    }
     const old = cells[slot]!;
     const held = isRelative ? old : 0;
     const value =
@@ -93,28 +116,17 @@ function decodeRunner(reader: Reader, runner: Runner, changes: Changes, isRelati
         : field === Field.SelectionStatus || field === Field.ReductionFactor
           ? code(reader.u())
           : price(held, reader.u(), step);
+    if (bit === VOLUME_BIT) {
+      grows = value - held;
+      if (held && !grows) continue;
+    }
     cells[slot] = value;
     changes.push(runner.number, field, 0, old, value);
   }
+  return grows;
 }
 
-function clear(ladders: number, runner: Runner, changes: Changes): void {
-  if (ladders === 0 || ladders > 0x7f) fail('MASK');
-  for (let slot = 0; slot < 7; slot++) {
-    const rungs = runner.ladders[slot];
-    if (!(ladders & (1 << slot)) || !rungs) continue;
-    // The last one first: undoing then puts the best one back first.
-    while (rungs.count > 0) {
-      const place = rungs.count - 1;
-      const key = rungs.pairs[2 * place]!;
-      const old = rungs.pairs[2 * place + 1]!;
-      rungs.setAt(place, key, old, 0);
-      changes.push(runner.number, Field.Back + slot, Math.abs(key), old, 0);
-      changes.cleared++;
-    }
-  }
-}
-
+/** Returns by how much the amounts grow together. */
 function decodeRungs(
   reader: Reader,
   runner: Runner,
@@ -123,7 +135,7 @@ function decodeRungs(
   isRelative: boolean,
   step: number,
   lastTraded: number,
-): void {
+): number {
   const rungs = runner.ladder(field);
   const away = rungs.isHighestFirst ? -1 : 1;
   const from = changes.length;
@@ -132,6 +144,7 @@ function decodeRungs(
   let isBeside = false;
   let place = -1;
   let head: number;
+  let grows = 0;
   do {
     head = reader.u();
     if (head >= AMOUNT_END) fail('PRICE');
@@ -158,10 +171,12 @@ function decodeRungs(
       value = held > 0 ? held + reader.s() : reader.u();
       if (value < 1 || value >= AMOUNT_END) fail('AMOUNT');
     }
+    grows += value - held;
     rungs.setAt(place, key, old, value);
     changes.push(runner.number, field, price, old, value);
     if (rungs.count > RUNGS_MAX || changes.length - from > RUNGS_MAX) fail('RANGE');
   } while (head & 1);
+  return grows;
 }
 
 /** Where the first rung counts from [PLAIN-7]. */

@@ -1,15 +1,16 @@
 import { Changes } from './changes.js';
 import { type Cursor, hello, resync, type ResyncReason, subscribe, type SubscriptionRequest, unsubscribe } from './client-message.js';
+import { resume } from './compact/coder.js';
+import { type Lead, readLead } from './compact/lead.js';
+import { type Model, readModel, shippedModel } from './compact/model.js';
 import { digestOf } from './digest.js';
-import type { Encoding } from './encoding.js';
 import { fail, ProtocolError } from './error.js';
 import { CONFLATIONS, RESUMES, type SessionEvent } from './event.js';
-import { type Frame, FRAME_BYTES_MAX, FRAMES_JOINED_MAX, PieceKind, readFrame } from './frame.js';
+import { COMPACT, type Frame, FRAME_BYTES_MAX, FRAMES_JOINED_MAX, PieceKind, readFrame } from './frame.js';
 import { Market } from './market.js';
 import type { Values } from './message.js';
 import { type MarketState, Mirror, statusOf } from './mirror.js';
 import { applyPiece } from './piece.js';
-import { plain } from './plain.js';
 import { Telemetry } from './telemetry.js';
 import { names } from './topic.js';
 
@@ -25,6 +26,9 @@ const UNREADABLE_MAX = 3;
 const UNKNOWN_SUBSCRIPTION = 11;
 /** Cells of a frame that are kept for those who look on. A fuller frame tells how many there were, and not which. */
 const CHANGES_KEPT = 65_536;
+/** Numbers of encodings. */
+const PLAIN_ENCODING = 1;
+const COMPACT_ENCODING = 2;
 /** What a missing fixed64 field reads as. */
 const ZERO_64 = '0000000000000000';
 
@@ -46,8 +50,8 @@ export interface SessionConfig {
   readonly agent: string;
   /** The time of reading, in milliseconds on the same clock as the `nowMs` of the other methods. It must not stand still in sleep. */
   readonly clock: () => number;
-  /** Encodings in order of liking, beside the plain one, which every client understands. */
-  readonly encodings?: readonly Encoding[];
+  /** Whether the gateway may send the compact encoding, which it does unless this says `false`. */
+  readonly compact?: boolean;
 }
 
 /**
@@ -63,14 +67,14 @@ export class ClientSession {
   keepsChanges = false;
   /** Markets that have changed, in cells or state, since the last frame began or somebody emptied this. */
   readonly touched = new Set<Mirror>();
+  /** The model of compact pieces: the shipped one, or what a gateway has sent. */
+  model = shippedModel();
   /** Grows whenever markets come or go, or other subscriptions name them. */
   membership = 0;
   readonly mirrors = new Map<number, Mirror>();
   readonly subscriptions = new Map<number, SubscriptionState>();
 
   readonly #config: SessionConfig;
-  readonly #encodings: readonly Encoding[];
-  #encoding: Encoding = plain;
   readonly #byId = new Map<string, Mirror>();
   #epoch: string | undefined;
   /** From where the session can resume: every subscription was complete there. */
@@ -113,7 +117,6 @@ export class ClientSession {
 
   constructor(config: SessionConfig) {
     this.#config = config;
-    this.#encodings = [...(config.encodings ?? []), plain];
   }
 
   /** Subscribes, now or as soon as there is a connection. A number in use is replaced. Numbers begin at 1. */
@@ -185,13 +188,12 @@ export class ClientSession {
     this.#holdsLeavers = this.#isStale = this.#isResumed = false;
     this.#unsubscribing = 0;
     this.#clockOffsetMs = Infinity;
-    this.#encoding = plain;
     this.#complete = this.#resumable;
     this.#heardMs = nowMs;
     this.connection = 'greeting';
     this.telemetry.connections++;
-    const codes = this.#encodings.map(({ number }) => number);
-    this.#messages.push(hello(this.#config.agent, codes, token));
+    const { agent, compact = true } = this.#config;
+    this.#messages.push(compact ? hello(agent, [COMPACT_ENCODING, PLAIN_ENCODING], token, [this.model.id]) : hello(agent, [PLAIN_ENCODING], token));
     // The gateway answers in order, so there is no need to wait for the welcome: one round trip less. What the cursor's
     // epoch is worth is the gateway's to say.
     for (const [number, subscription] of subscriptions) {
@@ -333,9 +335,8 @@ export class ClientSession {
     const heartbeat: Values | undefined = fields[2]?.[0];
     const error: Values | undefined = fields[4]?.[0];
     const drain: Values | undefined = fields[5]?.[0];
-    const advance: number | undefined = fields[6];
     const position: Values | undefined = fields[8]?.[0];
-    if (fields[1]) this.#welcomed(fields[1][0]);
+    if (fields[1]) this.#welcomed(fields[1][0], frame);
     if (error) this.#refused(error);
     if (drain) this.#events.push({ type: 'drain', reconnectAfterMs: drain[1] ?? 0 });
     if (this.connection !== 'established') {
@@ -344,12 +345,14 @@ export class ClientSession {
       fail('NOT_WELCOMED');
     }
     if (fields[3]) this.#subscribed(fields[3][0]);
-    if (!this.#follows(fields, heartbeat, position)) {
+    const lead = readLead(this.model, frame.reader.bytes, fields[14]);
+    // A frame about the only market held does not fit a receiver who holds several.
+    if ((lead?.market === undefined && lead && this.mirrors.size !== 1) || !this.#follows(fields, heartbeat, position, lead)) {
       this.#lost(position);
       return;
     }
     for (const number of fields[20] ?? NONE) this.#remove(number);
-    if (pieces.length > 0) this.#applyPieces(frame);
+    if (pieces.length > 0 || lead) this.#applyPieces(frame, lead);
     const isAnswered = this.#isAnswered();
     // The catch-up has named what left.
     if (position && isAnswered) this.#holdsLeavers = false;
@@ -357,10 +360,11 @@ export class ClientSession {
       this.#vouchedMs = heartbeat[2] === undefined ? undefined : nowMs - heartbeat[2];
       this.#clockOffsetMs = Math.min(this.#clockOffsetMs, nowMs - (heartbeat[3] ?? 0));
     }
-    if (pieces.length > 0 && advance !== undefined && this.#clockOffsetMs < Infinity) {
+    const isAdvanced = lead !== undefined || fields[6] !== undefined;
+    if ((pieces.length > 0 || lead) && isAdvanced && this.#clockOffsetMs < Infinity) {
       this.telemetry.applyDelayMs.add(nowMs - this.#clockOffsetMs - 10 * this.#frameTime);
     }
-    const reached = fields[7] ?? (advance === undefined ? (position ?? heartbeat)?.[1] : this.#revision);
+    const reached = fields[7] ?? (isAdvanced ? this.#revision : (position ?? heartbeat)?.[1]);
     // Without a position nothing is known to be complete: the gateway has not said where the session stands, or frames
     // were lost and the catch-up is on its way.
     if (this.#sequence !== undefined && reached !== undefined) {
@@ -380,13 +384,17 @@ export class ClientSession {
     }
   }
 
-  #welcomed([, epoch = ZERO_64, , encoding, intervalMs, session = '']: Values): void {
+  #welcomed([, epoch = ZERO_64, , encoding, intervalMs, session = '', id = 0, places = [0, 0]]: Values, { reader }: Frame): void {
+    if (encoding === COMPACT_ENCODING && id !== this.model.id) {
+      const model = readModel(reader.bytes.subarray(places[places.length - 2], places[places.length - 1]));
+      if (model.id !== id) fail('MODEL', 'the model is not the one that was named');
+      this.model = model;
+    }
     if (this.#epoch && this.#epoch !== epoch) {
       // Numbers mean something else now: nothing of the old log may be shown.
       this.telemetry.epochsChanged++;
       this.#dropEverything();
     }
-    this.#encoding = this.#encodings.find(({ number }) => number === encoding) ?? plain;
     this.#epoch = epoch;
     this.connection = 'established';
     if (intervalMs) this.#heartbeatIntervalMs = intervalMs;
@@ -450,7 +458,7 @@ export class ClientSession {
   }
 
   /** Moves the session's position, or finds that the frame does not follow what was received before. */
-  #follows(fields: Values, heartbeat: Values | undefined, position: Values | undefined): boolean {
+  #follows(fields: Values, heartbeat: Values | undefined, position: Values | undefined, lead: Lead | undefined): boolean {
     if (position) {
       const [, revision = 0, sequence = 0, since = 0, time = 0] = position;
       this.#revision = revision;
@@ -459,12 +467,12 @@ export class ClientSession {
       // A catch-up stands on its own, if it begins no later than where this session ends.
       return since === 0 || (this.#complete ?? -1) >= since;
     }
-    const advance: number | undefined = fields[6];
+    const advance: number | undefined = lead ? lead.advance : fields[6];
     if (advance !== undefined) {
-      if (this.#sequence === undefined || (this.#sequence + 1) % 128 !== advance % 128) return false;
+      if (this.#sequence === undefined || (this.#sequence + 1) % 4 !== advance % 4) return false;
       this.#sequence = (this.#sequence + 1) >>> 0;
-      this.#revision += Math.floor(advance / 128);
-      this.#frameTime += fields[13] ?? 0;
+      this.#revision += lead ? lead.step : (fields[13] ?? 1);
+      this.#frameTime += Math.floor(advance / 4);
     }
     return !heartbeat || this.#sequence === undefined || (heartbeat[4] ?? 0) === this.#sequence;
   }
@@ -487,7 +495,7 @@ export class ClientSession {
     this.#messages.push(resync([], 'GAP', this.#complete ?? 0));
   }
 
-  #applyPieces(frame: Frame): void {
+  #applyPieces(frame: Frame, lead: Lead | undefined): void {
     const { pieces, fields } = frame;
     const definitions = byMarket(fields[9]);
     const edges = byMarket(fields[18]);
@@ -495,23 +503,29 @@ export class ClientSession {
     const events: SessionEvent[] = [];
     for (let at = 0; at < pieces.length; at += 4) {
       const number = pieces[at + 1]!;
-      const kind = pieces[at] as PieceKind;
       frame.reader.pos = pieces[at + 2]!;
       frame.reader.end = pieces[at + 3]!;
-      this.#applyPiece(kind, number, frame, definitions?.get(number)?.[0], edges?.get(number) ?? NONE, events);
+      this.#applyPiece(pieces[at]!, number, frame, this.model, definitions?.get(number)?.[0], edges?.get(number) ?? NONE, events);
+    }
+    const number = lead && (lead.market ?? this.mirrors.keys().next().value);
+    if (number !== undefined) {
+      // Goes on behind the head.
+      resume(lead!.state, lead!.pos, lead!.end);
+      this.#applyPiece(COMPACT + PieceKind.Delta, number, frame, undefined, undefined, edges?.get(number) ?? NONE, events);
     }
     for (const event of events) this.#events.push(event);
   }
 
   #applyPiece(
-    kind: PieceKind,
+    kind: number,
     number: number,
     { reader, fields }: Frame,
+    model: Model | undefined,
     definition: Values | undefined,
     edges: readonly Values[],
     events: SessionEvent[],
   ): void {
-    const isSnapshot = kind === PieceKind.Snapshot;
+    const isSnapshot = (kind & 3) === PieceKind.Snapshot;
     const { changes, telemetry } = this;
     // Asked for already; nothing that comes before the snapshot can be used.
     if (!isSnapshot && this.#awaited.has(number)) return;
@@ -524,7 +538,7 @@ export class ClientSession {
     const since = held?.revision ?? 0;
     try {
       if (!mirror) fail('UNKNOWN_MARKET');
-      if (!applyPiece(mirror, kind, reader, definition, this.#revision, this.#frameTime, this.#encoding, changes)) return;
+      if (!applyPiece(mirror, kind, reader, definition, this.#revision, this.#frameTime, model, changes)) return;
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       this.#pieceFailed(number, error, isSnapshot);

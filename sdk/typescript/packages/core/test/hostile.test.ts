@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import { ClientSession } from '@oddswire/core';
 import { writeBytes } from '@oddswire/core/internal';
-import { vectors } from '@oddswire/testing';
+import { seeded, vectors } from '@oddswire/testing';
 
 /** What a frame of 1 MiB may take, whatever is in it; a busy machine of today takes a few hundred. */
 const FRAME_MS_MAX = 5000;
@@ -33,9 +33,9 @@ function take(frame: number[]): ClientSession {
 
 /** A frame with one delta of market 0, selection 0, ladder Back, of the rungs that `rung` gives until it is full. */
 function ladderFrame(rung: (at: number) => number[]): number[] {
-  const piece = [0, 0, 1, 1];
+  const piece = [0, 1, 1];
   for (let at = 0; piece.length < FRAME_BYTES; at++) piece.push(...rung(at));
-  return [0x30, 0x86, 1, ...writeBytes([], 11 * 8, piece)];
+  return [0x30, 2, ...writeBytes([], 11 * 8, piece)];
 }
 
 test('rungs beside the ladder that all belong at its top', () => {
@@ -58,6 +58,17 @@ test('markets of as many selections as there may be', () => {
   }
   const session = take(frame);
   assert.ok(session.telemetry.snapshots > 100);
+});
+
+test('compact pieces of a megabyte', () => {
+  const random = seeded(3);
+  for (let round = 0; round < 24; round++) {
+    // Bytes that are all alike are the likeliest symbols, or the unlikeliest, again and again.
+    const filling = round < 8 ? round * 36 : undefined;
+    const coded = Array.from({ length: FRAME_BYTES / 10 }, () => filling ?? random() * 256);
+    const catchUp = [0, 11, 0, ...coded];
+    take([0x30, 2, ...writeBytes([], (round % 2 ? 15 : 22) * 8, round % 2 ? [0, ...coded] : catchUp)]);
+  }
 });
 
 test('the same digest, again and again', () => {

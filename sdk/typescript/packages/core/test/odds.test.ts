@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { formatOdds } from '@oddswire/core';
+import { formatOdds } from '@oddswire/core/odds';
 
 test('decimal odds have two places, and more where they have more', () => {
   assert.deepEqual([1.01, 2, 2.5, 1000, 1.3333, 9.5456].map((price) => formatOdds(price)), ['1.01', '2.00', '2.50', '1000.00', '1.3333', '9.5456']);

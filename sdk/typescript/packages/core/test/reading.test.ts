@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { Backoff, ClientSession, describeChanges, restoreSession, storeSession } from '@oddswire/core';
+import { Backoff, ClientSession } from '@oddswire/core';
+import { describeChanges } from '@oddswire/core/changes';
+import { restoreSession, storeSession } from '@oddswire/core/stored';
 import { digestOf } from '@oddswire/core/internal';
 import { seeded, vectors } from '@oddswire/testing';
 

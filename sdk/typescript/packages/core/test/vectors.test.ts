@@ -1,32 +1,45 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { ClientSession, ProtocolError, type SessionEvent, type View } from '@oddswire/core';
 import {
   applyPiece,
+  begin,
   Changes,
+  COMPACT,
   digestOf,
+  fill,
+  finish,
   hello,
   Mirror,
   murmur3,
+  type Model,
   PieceKind,
-  plain,
   Reader,
+  raw,
   readFrame,
+  readLead,
+  readModel,
   readMessage,
   resync,
   RESYNC_REASONS,
   Runner,
+  shippedModel,
+  SIZES,
+  symbol,
   subscribe,
   unsubscribe,
   type Values,
 } from '@oddswire/core/internal';
-import { marketJson, type Vector, vectors } from '@oddswire/testing';
+import { marketJson, REPOSITORY, type Vector, vectors } from '@oddswire/testing';
 
 const ERROR_CODES =
   'UNSPECIFIED MALFORMED HELLO_EXPECTED UNAUTHORIZED BAD_TOPIC BAD_VIEW TOO_MANY_SUBSCRIPTIONS TOO_LARGE RATE_LIMITED SLOW_RECEIVER HELLO_REPEATED UNKNOWN_SUBSCRIPTION INTERNAL HELLO_TIMEOUT'.split(
     ' ',
   );
+const ENCODINGS = ['ENCODING_UNSPECIFIED', 'ENCODING_PLAIN', 'ENCODING_COMPACT'];
 const DEPTHS = ['UNSPECIFIED', 'PRICES', 'BEST', 'FULL'];
 const FIELDS: Record<string, number> = {
   Status: 0, InPlay: 1, Held: 2, MarketTradedVolume: 3, PriceLadder: 4,
@@ -34,7 +47,7 @@ const FIELDS: Record<string, number> = {
   Back: 32, Lay: 33, Traded: 34, SpBack: 35, SpLay: 36, DisplayBack: 37, DisplayLay: 38,
 }; // prettier-ignore
 
-const played: Record<string, (vector: Vector) => void> = { varint, digest, client_message: clientMessage, session };
+const played: Record<string, (vector: Vector) => void> = { varint, digest, client_message: clientMessage, codes, model, coder, session };
 
 for (const vector of vectors()) {
   test(vector.path, () => {
@@ -58,6 +71,50 @@ function varint({ input, frames, expected }: Vector): void {
     } catch (error) {
       said.error = (error as Error).name;
     }
+  }
+  assert.deepEqual(said, expected);
+}
+
+function codes({ input, expected }: Vector): void {
+  const ends = input.contexts.map((codes: number[]) => {
+    const filled = new Uint16Array(codes.length);
+    fill(Uint8Array.from([1, ...codes]), filled, 0, codes.length);
+    return [...filled];
+  });
+  assert.deepEqual({ ends }, expected);
+}
+
+function model({ input, frames, expected }: Vector): void {
+  const bytes = input.file ? readFileSync(join(REPOSITORY, input.file)) : frames[0]!;
+  try {
+    const { id, ends } = readModel(bytes);
+    let at = 0;
+    Object.values(expected.ends as Record<string, number[]>).forEach((first, table) => {
+      assert.deepEqual([...ends.subarray(at, at + first.length)], first);
+      assert.equal(first.length, SIZES[2 * table + 1]);
+      at += SIZES[2 * table]! * first.length;
+    });
+    assert.equal(id.toString(16).padStart(8, '0'), expected.id);
+    assert.deepEqual(shippedModel(), { id, ends }, 'the bundled model is the shipped one');
+  } catch (error) {
+    assert.deepEqual({ error: (error as Error).name }, expected);
+  }
+}
+
+function coder({ input, frames, expected }: Vector): void {
+  const ends = Uint16Array.from(input.reads.flatMap((read: { ends?: number[] }) => read.ends ?? []));
+  begin({ id: 0, ends }, frames[0]!, 0, frames[0]!.length);
+  let at = 0;
+  const values = input.reads.map((read: { ends?: number[]; bits: number }) => {
+    if (!read.ends) return String(raw(read.bits));
+    at += read.ends.length;
+    return String(symbol(at - read.ends.length));
+  });
+  const said: Record<string, unknown> = { values };
+  try {
+    finish();
+  } catch (error) {
+    said['error'] = (error as Error).name;
   }
   assert.deepEqual(said, expected);
 }
@@ -98,7 +155,7 @@ function clientMessage({ input, frames, expected }: Vector): void {
   const [[kind, said]] = Object.entries<any>(input.message) as [[string, any]];
   const bytes =
     kind === 'hello'
-      ? hello(said.agent, said.encodings.map(() => 1), said.token ?? '')
+      ? hello(said.agent, said.encodings.map((name: string) => ENCODINGS.indexOf(name)), said.token ?? '', said.models?.map((id: string) => parseInt(id, 16)))
       : kind === 'subscribe'
         ? subscribe(said.subscription, { topics: said.topics, view: viewName(said.view), rateMs: said.rate_ms }, said.cursor)
         : kind === 'unsubscribe'
@@ -114,7 +171,7 @@ function viewName({ depth, best, volumes }: { depth: string; best: number; volum
 
 function session({ input, frames, expected }: Vector): void {
   let nowMs = 0;
-  const client = new ClientSession({ agent: 'vectors/1', clock: () => nowMs });
+  const client = new ClientSession({ agent: 'vectors/1', clock: () => nowMs, compact: input.encoding === 'compact' });
   for (const request of input.subscriptions) subscribeAs(client, request);
   input.steps.forEach((step: any, at: number) => {
     nowMs = step.at_ms ?? 0;
@@ -156,17 +213,27 @@ function pieceErrors(client: ClientSession, bytes: Uint8Array): unknown[] {
     return [];
   }
   const { pieces, fields } = frame;
+  const sent: number[] | undefined = fields[1]?.[0][7];
+  let model: Model = client.model;
+  try {
+    if (sent) model = readModel(bytes.subarray(sent[0], sent[1]));
+    const lead = readLead(model, bytes, fields[14]);
+    const market = lead && (lead.market ?? (client.mirrors.size === 1 ? client.mirrors.keys().next().value : undefined));
+    if (market !== undefined) pieces.push(COMPACT + PieceKind.Delta, market, -1, -1);
+  } catch {
+    // The session says what is wrong with it.
+  }
   return Array.from({ length: pieces.length / 4 }, (_, at) => pieces.slice(4 * at, 4 * at + 4)).flatMap((piece) => {
-    const [kind, market, pos, end] = piece as [PieceKind, number, number, number];
+    const [kind, market, pos, end] = piece as [number, number, number, number];
     const held = client.mirrors.get(market);
-    const target = kind === PieceKind.Snapshot ? new Mirror(market) : held && structuredMirror(held);
+    const target = (kind & 3) === PieceKind.Snapshot ? new Mirror(market) : held && structuredMirror(held);
     if (!target) return [{ market, error: 'UNKNOWN_MARKET' }];
     const reader = new Reader(bytes);
     Object.assign(reader, { isStrict: true, pos, end });
     try {
       const time = 170_000_000_000;
       const definition = fields[9]?.find((definition: Values) => (definition[1] ?? 0) === market);
-      applyPiece(target, kind, reader, definition, Number.MAX_SAFE_INTEGER, time, plain, new Changes());
+      applyPiece(target, kind, reader, definition, Number.MAX_SAFE_INTEGER, time, pos < 0 ? undefined : model, new Changes());
       return [];
     } catch (error) {
       assert.ok(error instanceof ProtocolError);
@@ -244,8 +311,9 @@ function clientMessageJson(bytes: Uint8Array): unknown {
     return {
       hello: {
         agent: text(one(1)),
-        encodings: integers(one(2)).map((code) => (code === 1 ? 'ENCODING_PLAIN' : code)),
+        encodings: integers(one(2)).map((code) => ENCODINGS[code]),
         ...(one(3) && { token: text(one(3)) }),
+        ...(one(4) && { models: [Buffer.from(one(4)).readUInt32LE().toString(16).padStart(8, '0')] }),
       },
     };
   }

@@ -18,7 +18,7 @@ interface Rendered {
 
 /** A page with two prices, their market, and the connection, each in a component of its own; and what each has rendered. */
 async function page(): Promise<Rendered> {
-  const client = new OddswireClient('ws://gateway', { WebSocket: FakeSocket as unknown as typeof WebSocket, storage: null });
+  const client = new OddswireClient('ws://gateway', { WebSocket: FakeSocket as unknown as typeof WebSocket });
   client.subscribe({ topic: 'all', view: 'full' });
   const renders: Record<string, string[]> = { red: [], white: [], market: [], connection: [] };
   const said = (name: string, text: string): null => {

@@ -23,7 +23,8 @@ export function vectors(): Vector[] {
   );
   return paths.sort().filter((path) => existsSync(join(root, path, 'input.json'))).map((path) => {
     const file = (name: string): string => readFileSync(join(root, path, name), 'utf8');
-    const lines = file('frame.hex').split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+    // A line without digits is a frame without bytes.
+    const lines = file('frame.hex').split('\n').slice(0, -1).filter((line) => !line.startsWith('#'));
     return {
       path,
       input: JSON.parse(file('input.json')),

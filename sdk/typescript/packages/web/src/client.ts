@@ -2,11 +2,8 @@ import {
   Backoff,
   type Changes,
   ClientSession,
-  type Encoding,
   type Market,
-  restoreSession,
   type SessionEvent,
-  storeSession,
   type Telemetry,
 } from '@oddswire/core';
 
@@ -23,10 +20,6 @@ const GOOD_AFTER_MS = 10_000;
 const MOVE_AFTER_MAX_MS = 600_000;
 /** An attempt that is younger than this is left alone when the network changes. */
 const ATTEMPT_MS = 1_000;
-/** Most characters kept for the next page. Browsers give 5 million to all of an origin's pages in a tab. */
-const STORED_MAX = 2_000_000;
-/** What is kept longer is not worth reading: servers forget changes after two hours unless they are told otherwise. */
-const STORED_MAX_MS = 7_200_000;
 /** Error codes after which nothing is gained by connecting again [ERR-2]. */
 const UNAUTHORIZED = 3;
 const DEFECTS = [2, 7, 10];
@@ -90,10 +83,8 @@ export interface ClientOptions {
   readonly token?: string | (() => string | Promise<string>);
   /** Name and version of the software, for the server's logs; at most 64 bytes. */
   readonly agent?: string;
-  /** Encodings beside the plain one, best liked first. */
-  readonly encodings?: readonly Encoding[];
-  /** Where what is held is kept while the page is loaded again; `null` for nowhere. The tab's sessionStorage unless given. */
-  readonly storage?: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'> | null;
+  /** Whether the gateway may send the compact encoding, which it does unless this says `false`. */
+  readonly compact?: boolean;
   /** What makes sockets; the global WebSocket unless given. */
   readonly WebSocket?: new (url: string, protocol: string) => WebSocket;
 }
@@ -102,7 +93,8 @@ type Timer = ReturnType<typeof setTimeout>;
 
 /** A mirror of live markets, held up over as many connections as it takes. */
 export class OddswireClient extends Emitter<ClientEvents> {
-  readonly #url: string;
+  /** Where it connects. */
+  readonly url: string;
   readonly #options: ClientOptions;
   readonly #clock = sleeplessClock(() => performance.now(), Date.now);
   /** The conversation with the gateway, for tools and tests; whatever is done to it is done behind the client's back. */
@@ -130,18 +122,16 @@ export class OddswireClient extends Emitter<ClientEvents> {
   /** Connects in the background, for as long as it takes. `url` is `wss://host`; `/v1/stream` is meant if it has no path. */
   constructor(url: string, options: ClientOptions = {}) {
     super();
-    this.#url = url.replace(/^http/, 'ws').replace(/^(\w+:\/\/[^/]+)\/?$/, '$1/v1/stream');
+    this.url = url.replace(/^http/, 'ws').replace(/^(\w+:\/\/[^/]+)\/?$/, '$1/v1/stream');
     this.#options = options;
-    const { agent = 'oddswire-web/0.1', encodings = [] } = options;
-    this.session = new ClientSession({ agent, encodings, clock: this.#clock });
-    this.#restore();
+    const { agent = 'oddswire-web/0.1', compact = true } = options;
+    this.session = new ClientSession({ agent, compact, clock: this.#clock });
     const { document, navigator } = globalThis;
     // A page that is shown again, a machine that woke up, a network that is another: what was waited for is tried at once.
     this.#listen(globalThis, 'online', this.#wake);
     this.#listen(globalThis, 'pageshow', this.#wake);
     this.#listen((navigator as { connection?: EventTarget } | undefined)?.connection, 'change', this.#wake);
-    this.#listen(globalThis, 'pagehide', this.#store);
-    this.#listen(document, 'visibilitychange', () => (document.visibilityState === 'visible' ? this.#wake() : this.#store()));
+    this.#listen(document, 'visibilitychange', () => document.visibilityState === 'visible' && this.#wake());
     // Whoever subscribes right now is heard in the first messages.
     this.#timer = setTimeout(this.#connect, 0);
   }
@@ -225,7 +215,7 @@ export class OddswireClient extends Emitter<ClientEvents> {
       const fresh = typeof token === 'string' ? token : await token();
       // Something else has happened meanwhile.
       if (this.#attempt !== attempt || this.state !== 'connecting') return;
-      this.#open(new WebSocket(this.#url, 'oddswire.v1'), fresh);
+      this.#open(new WebSocket(this.url, 'oddswire.v1'), fresh);
     } catch (error) {
       if (this.#attempt === attempt) this.#lose(`no token or no socket: ${error}`);
     }
@@ -387,32 +377,6 @@ export class OddswireClient extends Emitter<ClientEvents> {
     }
     this.#counted.bytes += bytes;
     this.#counted.frames += frames;
-  }
-
-  get #storage(): ClientOptions['storage'] {
-    const { storage } = this.#options;
-    return storage === undefined ? globalThis.sessionStorage : storage;
-  }
-
-  readonly #store = (): void => {
-    try {
-      const text = storeSession(this.session) ?? '';
-      if (text && text.length <= STORED_MAX) this.#storage?.setItem(this.#url, `${Date.now()} ${text}`);
-      else this.#storage?.removeItem(this.#url);
-    } catch {
-      // The browser keeps nothing for this page, or nothing more. The next page then begins afresh.
-    }
-  };
-
-  #restore(): void {
-    try {
-      const stored = this.#storage?.getItem(this.#url) ?? '';
-      this.#storage?.removeItem(this.#url);
-      const elapsedMs = Date.now() - parseInt(stored, 10);
-      if (elapsedMs >= 0 && elapsedMs < STORED_MAX_MS) restoreSession(this.session, stored.slice(stored.indexOf(' ')), elapsedMs);
-    } catch {
-      // As in storing; or something else stands there.
-    }
   }
 
   #listen(target: EventTarget | undefined, name: string, listener: () => void): void {

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, mock, test } from 'node:test';
 
 import { FakeSocket, vectors } from '@oddswire/testing';
 import { type ClientOptions, OddswireClient, type StateChange } from '@oddswire/web';
+import { persist } from '@oddswire/web/persist';
 
 const [WELCOME, SUBSCRIBED, SNAPSHOTS, DELTA] = vectors().find(({ path }) => path === 'piece/delta-back-and-lay')!.frames as [
   Uint8Array,
@@ -19,7 +20,6 @@ let states: StateChange[] = [];
 function start(options: ClientOptions = {}): OddswireClient {
   const client = new OddswireClient('ws://gateway', {
     WebSocket: FakeSocket as unknown as typeof WebSocket,
-    storage: null,
     ...options,
   });
   client.on('state', (change) => states.push(change));
@@ -65,7 +65,7 @@ test('the address gets the path of the stream unless it has one', async () => {
     ['https://gateway:8080/', 'wss://gateway:8080/v1/stream'],
     ['wss://gateway/odds', 'wss://gateway/odds'],
   ] as const) {
-    clients.push(new OddswireClient(given, { WebSocket: FakeSocket as unknown as typeof WebSocket, storage: null }));
+    clients.push(new OddswireClient(given, { WebSocket: FakeSocket as unknown as typeof WebSocket }));
     await pass(1);
     assert.deepEqual([FakeSocket.last.url, FakeSocket.last.protocol], [used, 'oddswire.v1']);
   }
@@ -252,10 +252,13 @@ test('what is held outlives the page', async () => {
   const names = ['addEventListener', 'removeEventListener'] as const;
   for (const name of names) Object.assign(globalThis, { [name]: events[name].bind(events) });
   try {
-    const first = await live({ storage });
+    const first = await live();
+    const end = persist(first, storage);
     events.dispatchEvent(new Event('pagehide'));
     first.close();
-    const next = start({ storage });
+    end();
+    const next = start();
+    persist(next, storage)();
     const sub = next.subscribe({ topic: 'all', view: 'full' });
     const market = sub.market('1.23')!;
     assert.deepEqual([market.state, market.selections[0]!.back.indicativePrice, kept.size], ['stale', 2.48, 0]);

@@ -11,9 +11,11 @@ import { FaultyProxy, marketJson, recordings, seeded, Server } from '@oddswire/t
 const SECONDS = Number(process.env['ODDSWIRE_CONFORMANCE_SECONDS'] ?? 40);
 const SEED = Number(process.env['ODDSWIRE_SEED'] ?? 1);
 /** What one receiver asks for, and what happens to it. */
-const RECEIVERS: readonly { view: View; maxRateMs: number; fault: Fault }[] = [
+const RECEIVERS: readonly { view: View; maxRateMs: number; fault: Fault; compact?: boolean }[] = [
   { view: 'full', maxRateMs: 0, fault: 'none' },
+  { view: 'full', maxRateMs: 0, fault: 'none', compact: false },
   { view: 'full', maxRateMs: 0, fault: 'cut' },
+  { view: 'full', maxRateMs: 0, fault: 'cut', compact: false },
   { view: 'full', maxRateMs: 100, fault: 'stall' },
   { view: 'best3', maxRateMs: 0, fault: 'cut' },
   { view: 'best3', maxRateMs: 250, fault: 'drop' },
@@ -34,9 +36,10 @@ class Receiver {
     readonly view: View,
     readonly maxRateMs: number,
     readonly fault: Fault,
+    readonly compact: boolean,
     private readonly random: () => number,
   ) {
-    this.client = new OddswireClient(proxy.url, { agent: 'conformance/1', storage: null });
+    this.client = new OddswireClient(proxy.url, { agent: 'conformance/1', compact });
     this.client.subscribe({ topic: 'all', view, maxRateMs });
     proxy.delayMs = Math.floor(random() * 30);
   }
@@ -76,8 +79,8 @@ const server = await Server.start({
   ODDSWIRE_HTTP_SEND_BUFFER_BYTES: '4096',
 });
 const receivers: Receiver[] = [];
-for (const { view, maxRateMs, fault } of RECEIVERS) {
-  receivers.push(new Receiver(await FaultyProxy.start(server.http, random), view, maxRateMs, fault, random));
+for (const { view, maxRateMs, fault, compact = true } of RECEIVERS) {
+  receivers.push(new Receiver(await FaultyProxy.start(server.http, random), view, maxRateMs, fault, compact, random));
 }
 console.log(`seed ${SEED}, ${SECONDS} s, ${receivers.length} receivers`);
 const suffering = receivers.map((receiver) => receiver.suffer());
@@ -95,7 +98,7 @@ await Promise.all(suffering);
 const { markets } = await server.get('/v1/markets');
 const ids: string[] = markets.map(({ market }: { market: string }) => market);
 let failures = 0;
-for (const { client, view, maxRateMs, fault, proxy } of receivers) {
+for (const { client, view, maxRateMs, fault, compact, proxy } of receivers) {
   for (let waited = 0; client.state !== 'live' && waited < 100; waited++) await sleep(100);
   // The slowest rate class and a heartbeat later everything is here.
   await sleep(1600);
@@ -118,8 +121,8 @@ for (const { client, view, maxRateMs, fault, proxy } of receivers) {
   const isRight = client.state === 'live' && client.markets.length === ids.length && different.length === 0 && isProven;
   if (!isRight) failures++;
   console.log(
-    `${isRight ? 'ok  ' : 'FAIL'} ${view.padEnd(12)} ${String(maxRateMs).padStart(4)} ms ${fault.padEnd(13)} ${client.markets.length} markets, ` +
-      `${telemetry.connections} connections, ${telemetry.resumes} resumes, ${telemetry.frames} frames, ${telemetry.cells} cells, ` +
+    `${isRight ? 'ok  ' : 'FAIL'} ${view.padEnd(12)} ${String(maxRateMs).padStart(4)} ms ${fault.padEnd(13)} ${compact ? 'compact' : 'plain  '} ${client.markets.length} markets, ` +
+      `${telemetry.connections} connections, ${telemetry.resumes} resumes, ${telemetry.frames} frames, ${telemetry.cells} cells, ${(telemetry.bytes / telemetry.cells).toFixed(2)} bytes a cell, ` +
       `${telemetry.gaps} gaps, ${telemetry.conflatedSlow} conflated, ${telemetry.digestsChecked} digests, ${telemetry.digestMismatches} differ, ` +
       `${telemetry.piecesUnreadable} unreadable, ${proxy.counts.dropped} dropped`,
   );

@@ -1,0 +1,133 @@
+import { fail } from '../error.js';
+import { AMOUNT_END } from '../field.js';
+import type { Model } from './model.js';
+import { Table } from './tables.js';
+
+// Reads symbols and numbers off entropy-coded bytes [COMPACT-5]. Reading never fails for want of bytes: `finish` tells.
+//
+// There is one reader, and what it is at stands in this module: pieces are read one after the other, and not even an
+// object is made for one.
+
+/** The state is filled up to this from the bytes that are left. */
+const STATE_LOW = 1 << 23;
+/** Longest number: amounts are below 2^53. */
+const LENGTH_MAX = 53;
+
+/** Where the parts of all symbols end, context by context. */
+let ends: Uint16Array;
+let bytes: Uint8Array;
+let state = 0;
+let pos = 0;
+let end = 0;
+
+/** Begins to read bytes from one position to another. */
+export function begin(model: Model, from: Uint8Array, start: number, stop: number): void {
+  ends = model.ends;
+  bytes = from;
+  resume(0, start, stop);
+  refill();
+}
+
+/** Goes on where {@link mark} was taken, in the same bytes. */
+export function resume(marked: number, start: number, stop: number): void {
+  state = marked;
+  pos = start;
+  end = stop;
+}
+
+/** State and position. */
+export function mark(): [number, number] {
+  return [state, pos];
+}
+
+/** Bytes not read yet. */
+export function remaining(): number {
+  return end - pos;
+}
+
+function refill(): void {
+  while (state < STATE_LOW && pos < end) state = (state << 8) | bytes[pos++]!;
+}
+
+/** A symbol of the context whose ends begin at `at`. */
+export function symbol(at: number): number {
+  const slot = state & 4095;
+  const first = at;
+  let start = 0;
+  let stop = ends[at]!;
+  // The last end is above every slot.
+  while (stop <= slot) {
+    start = stop;
+    stop = ends[++at]!;
+  }
+  state = Math.imul(stop - start, state >>> 12) + slot - start;
+  refill();
+  return at - first;
+}
+
+/** A symbol of a context of two: 1 for yes. */
+export function bit(table: number, context: number): number {
+  const split = ends[table + 2 * context]!;
+  const slot = state & 4095;
+  const isYes = slot < split ? 0 : 1;
+  state = Math.imul(isYes ? 4096 - split : split, state >>> 12) + slot - (isYes && split);
+  refill();
+  return isYes;
+}
+
+/** Bits as they are. */
+export function raw(bits: number): number {
+  let value = 0;
+  for (; bits > 0; bits -= 12) {
+    const some = bits < 12 ? bits : 12;
+    value = value * (1 << some) + (state & ((1 << some) - 1));
+    state >>>= some;
+    refill();
+  }
+  return value;
+}
+
+/** The length of a number, in a context of `size` symbols. */
+export function readLength(at: number, size: number): number {
+  let length = symbol(at);
+  if (length === size - 1) length = raw(6);
+  return length > LENGTH_MAX ? fail('AMOUNT') : length;
+}
+
+/** What follows the length of a number, of which `others` bits are not known; the whole number. */
+export function readRest(length: number, others = length, first = 0): number {
+  return amount(power(length) - 1 + first * power(others) + raw(others));
+}
+
+/** A number in a context of `size` symbols. `top` is the table of its leading bits. */
+export function readNumber(at: number, size: number, top: number = Table.Top): number {
+  const length = readLength(at, size);
+  const leading = length < 3 ? length : 3;
+  const first = leading && symbol(top + 8 * (length < 8 ? length : 8)) & ((1 << leading) - 1);
+  return readRest(length, length - leading, first);
+}
+
+/** A number without a habit of its own. */
+export function readLoose(context: number): number {
+  return readNumber(Table.Loose + 24 * context, 24);
+}
+
+/** A number that is mostly below 15. */
+export function readCount(at: number): number {
+  const count = symbol(at);
+  return count < 15 ? count : 15 + readLoose(0);
+}
+
+/** Checks that everything was read: the writer began at state 0, so a reader ends there. */
+export function finish(): void {
+  if (state || pos < end) fail('CODER');
+}
+
+/** Checks that an amount is one. */
+export function amount(value: number): number {
+  return value < 0 || value >= AMOUNT_END ? fail('AMOUNT') : value;
+}
+
+function power(bits: number): number {
+  return bits < 31 ? 1 << bits : 2 ** bits;
+}

@@ -1,0 +1,2 @@
+/** How odds are written. */
+export * from '@oddswire/core/odds';
