@@ -1,4 +1,4 @@
-//! The front end: WebSocket streams and JSON snapshots.
+//! The front end: WebSocket streams, JSON snapshots, and a page that shows both.
 //!
 //! [`serve`] accepts connections, reads what clients say and writes the frames it is given, which are shared by every
 //! connection that gets them. Whoever owns the store and the fan-out receives [`GatewayRequest`]s from a bounded
@@ -24,6 +24,7 @@
 
 mod connection;
 mod http;
+mod page;
 mod request;
 mod serve;
 pub mod websocket;
