@@ -86,8 +86,8 @@ export class MarketView implements Painted {
 
   #show(cell: PriceCell, selection: Selection, side: 'back' | 'lay', look: Look, format: OddsFormat): void {
     const quote = selection[side];
-    const price = selection.status === 'ACTIVE' ? shownPrice(quote, look) : undefined;
-    cell.show(price, quote.bettable, format, this.#painter);
+    const isActive = selection.status === 'ACTIVE';
+    cell.show(isActive ? shownPrice(quote, look) : undefined, quote.bettable, format, this.#painter);
   }
 
   /** Names, scores and selections, which seldom change. */
@@ -123,10 +123,12 @@ export class MarketView implements Painted {
     // `selections` is in order of numbers elsewhere; here the first row is what tells whether it is another market.
     this.#held.sort((a, b) => a.selection.number - b.selection.number);
     this.#rows.replaceChildren(...selections.map((selection) => this.#held[selection.number]!.element));
-    this.#arrange(selections.length, Math.max(...labels.map((label) => label.length), 0));
+    this.#arrange(selections.length, labels.map((label) => label.length).sort((a, b) => a - b));
   }
 
-  #arrange(count: number, longest: number): void {
+  #arrange(count: number, lengths: readonly number[]): void {
+    // One name that is much longer than the others may be cut off.
+    const longest = lengths[Math.floor(count * 0.9)] ?? 0;
     const isList = this.#isExchange && count > TILES_MAX;
     const isPairs = count > 4 && count % 2 === 0 && longest <= 10 && !this.#isExchange;
     setData(this.element, 'kind', isList ? 'list' : isPairs ? 'pairs' : 'tiles');
