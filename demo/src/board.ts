@@ -14,7 +14,12 @@ export interface Filter {
   /** All sports when empty. */
   readonly sport: string;
   readonly isInPlayOnly: boolean;
+  /** Closed, settled and void markets too. */
+  readonly hasFinished: boolean;
 }
+
+/** What a board begins with. */
+export const EVERYTHING: Filter = { text: '', sport: '', isInPlayOnly: false, hasFinished: false };
 
 /** A fixture with its markets. */
 interface Card {
@@ -46,7 +51,8 @@ export class Board {
   readonly #sports = new Map<string, Sport>();
   readonly #cardOf = new WeakMap<Element, Card>();
   readonly #observer: IntersectionObserver;
-  #filter: Filter = { text: '', sport: '', isInPlayOnly: false };
+  #filter = EVERYTHING;
+  #isFiltering = false;
   #chosen: string | undefined;
   /** Called when sports have come or gone, or other markets are shown. */
   onShape: (() => void) | undefined;
@@ -74,7 +80,7 @@ export class Board {
       } else if (view.market !== market) view.market = market;
       this.#painter.add(view);
     }
-    if (isReshaped) this.filter(this.#filter);
+    if (isReshaped) this.#filterSoon();
   }
 
   /** Paints everything: formats, or the passing of time, have changed what there is to see. */
@@ -116,7 +122,10 @@ export class Board {
         let isShown = false;
         const left = words.filter((word) => !card.words.includes(word));
         for (const view of card.markets.values()) {
-          const isMatch = (!filter.isInPlayOnly || view.isInPlay) && left.every((word) => view.words.includes(word));
+          const isMatch =
+            (!filter.isInPlayOnly || view.isInPlay) &&
+            (filter.hasFinished || !view.isFinished || view.market.id === this.#chosen) &&
+            left.every((word) => view.words.includes(word));
           view.element.hidden = !isMatch;
           isShown ||= isMatch;
           if (isMatch) shown++;
@@ -130,6 +139,16 @@ export class Board {
     this.onShape?.();
   }
 
+  /** Once, however many markets have come or gone. */
+  #filterSoon(): void {
+    if (this.#isFiltering) return;
+    this.#isFiltering = true;
+    requestAnimationFrame(() => {
+      this.#isFiltering = false;
+      this.filter(this.#filter);
+    });
+  }
+
   #add(market: Market): MarketView {
     const view = new MarketView(market, this.#painter, this.#format);
     view.paint();
@@ -137,6 +156,7 @@ export class Board {
     const key = `${place.sport}/${place.fixture}`;
     const card = this.#cards.get(key) ?? this.#addCard(key, place);
     view.onPlace = () => this.#showScore(card, view);
+    view.onFinish = () => this.#filterSoon();
     this.#showScore(card, view);
     card.markets.set(market.id, view);
     card.element.append(view.element);

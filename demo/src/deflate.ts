@@ -16,7 +16,7 @@ export class Deflate {
 
   readonly #writer: WritableStreamDefaultWriter<BufferSource>;
   readonly #marks: Mark[] = [];
-  #first: Mark | undefined;
+  #last: Mark | undefined;
   #inBytes = 0;
   #outBytes = 0;
 
@@ -36,16 +36,20 @@ export class Deflate {
 
   /** Bytes out for each byte in, lately; none until enough has come out. */
   get ratio(): number | undefined {
-    const from = this.#marks[0] ?? this.#first;
+    const from = this.#marks[0];
     const to = this.#marks.at(-1);
-    if (!from || !to || to.inBytes <= from.inBytes) return undefined;
+    if (!from || !to || to.inBytes === from.inBytes) return undefined;
     return (to.outBytes - from.outBytes) / (to.inBytes - from.inBytes);
   }
 
   /** Bytes out for each byte in, from the first one on. */
   get totalRatio(): number | undefined {
-    const mark = this.#marks.at(-1);
-    return mark && mark.outBytes / mark.inBytes;
+    return this.#last && this.#last.outBytes / this.#last.inBytes;
+  }
+
+  /** What was compressed until now says nothing of what is to come: snapshots shrink more than changes. */
+  forget(): void {
+    this.#marks.length = 0;
   }
 
   end(): void {
@@ -58,9 +62,8 @@ export class Deflate {
         const { value, done } = await reader.read();
         if (done) return;
         this.#outBytes += value.length;
-        const mark = { inBytes: this.#inBytes, outBytes: this.#outBytes };
-        this.#first ??= mark;
-        this.#marks.push(mark);
+        this.#last = { inBytes: this.#inBytes, outBytes: this.#outBytes };
+        this.#marks.push(this.#last);
         if (this.#marks.length > RECENT_MARKS) this.#marks.shift();
       }
     } catch {

@@ -46,7 +46,7 @@ export class Ladder {
       ...backs.map((rung) => ({ side: 'back', rung }) as const),
     ];
     const name = String(selection.attributes['name'] ?? selection.id);
-    setText(this.#caption, `${name}: ${summary(backs.length, lays.length)}${last === undefined ? '' : `, last traded ${formatOdds(last, format)}`}`);
+    setText(this.#caption, [name, rows.length === 0 && 'nothing is offered', last !== undefined && `last traded at ${formatOdds(last, format)}`].filter(Boolean).join(', '));
     rows.forEach(({ side, rung }, at) => {
       const line = (this.#lines[at] ??= newLine());
       setData(line.element, 'side', side);
@@ -77,10 +77,6 @@ function setAmount(cell: HTMLElement, text: string, share: number): void {
     cell.dataset['share'] = scale;
     cell.style.setProperty('--share', `${scale}%`);
   }
-}
-
-function summary(backs: number, lays: number): string {
-  return backs + lays === 0 ? 'nothing offered' : `${backs} prices to back, ${lays} to lay`;
 }
 
 function amountOf({ amount }: Rung): string {

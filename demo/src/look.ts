@@ -21,6 +21,11 @@ export function lookOf(market: Market): Look {
   return status.toLowerCase() as Look;
 }
 
+/** Whether there is nothing more to come. */
+export function isFinished(market: Market): boolean {
+  return market.status !== 'OPEN' && market.status !== 'SUSPENDED';
+}
+
 /**
  * The price to show and whether it is one. A suspended market shows none at all; a stale or unfinished one shows what it
  * was, struck through.

@@ -1,6 +1,6 @@
 import type { Market, OddsFormat, View } from '@oddswire/web';
 
-import { Board, type Filter } from './board.js';
+import { Board, EVERYTHING, type Filter } from './board.js';
 import { ConnectionView } from './connection.js';
 import { Detail, titleOf } from './detail.js';
 import { byId, make, setText } from './element.js';
@@ -16,7 +16,7 @@ import { WirePanel } from './wire-panel.js';
 const TICK_MS = 250;
 
 let settings = loadSettings();
-let filter: Filter = { text: '', sport: '', isInPlayOnly: false };
+let filter = EVERYTHING;
 let chosen = decodeURIComponent(location.hash.slice(1)) || undefined;
 
 const painter = new Painter();
@@ -31,7 +31,7 @@ const meter = new Meter(client);
 const wire = new WirePanel(client, meter);
 new ConnectionView(client);
 // For the browser's console, and for tests.
-Object.assign(globalThis, { oddswire: { client, painter } });
+Object.assign(globalThis, { oddswire: { client } });
 
 function apply(changed: readonly Market[], removed: readonly Market[]): void {
   board.apply(changed, removed);
@@ -131,6 +131,7 @@ function listen(): void {
   byId('filter').addEventListener('submit', (event) => event.preventDefault());
   byId('search').addEventListener('input', (event) => refine({ text: (event.target as HTMLInputElement).value }));
   byId('in-play').addEventListener('change', (event) => refine({ isInPlayOnly: (event.target as HTMLInputElement).checked }));
+  byId('finished').addEventListener('change', (event) => refine({ hasFinished: (event.target as HTMLInputElement).checked }));
   for (const tab of document.querySelectorAll<HTMLElement>('.tabs button')) tab.addEventListener('click', () => show(tab.dataset['to']!));
   const root = byId('board');
   root.addEventListener('click', (event) => {

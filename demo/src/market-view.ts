@@ -1,7 +1,7 @@
 import type { Market, OddsFormat, Selection } from '@oddswire/web';
 
 import { make, setData } from './element.js';
-import { LABELS, type Look, lookOf, shownPrice } from './look.js';
+import { isFinished, LABELS, type Look, lookOf, shownPrice } from './look.js';
 import { inOrder, labelsOf, type Place, placeOf } from './names.js';
 import type { Painted, Painter } from './painter.js';
 import { PriceCell } from './price-cell.js';
@@ -37,6 +37,9 @@ export class MarketView implements Painted {
   words = '';
   /** Called when the name or score has changed. */
   onPlace: (() => void) | undefined;
+  /** Called when it is finished, or goes on after all. */
+  onFinish: (() => void) | undefined;
+  isFinished = false;
 
   constructor(
     /** The market; another object takes its place when the server begins a new epoch. */
@@ -71,6 +74,10 @@ export class MarketView implements Painted {
       this.#look = look;
       setData(this.element, 'look', look);
       this.#badge.textContent = look === 'open' ? '' : LABELS[look];
+      if (isFinished(market) !== this.isFinished) {
+        this.isFinished = !this.isFinished;
+        this.onFinish?.();
+      }
     }
     for (const row of this.#held) {
       const { selection, back, lay } = row;

@@ -85,7 +85,7 @@ export class Meter {
 
   /** What deflate leaves of JSON, lately and since the connection was made. */
   get deflate(): { readonly now: number | undefined; readonly total: number | undefined } {
-    return { now: this.#deflate?.ratio ?? this.#deflate?.totalRatio, total: this.#deflate?.totalRatio };
+    return { now: this.#deflate?.ratio, total: this.#deflate?.totalRatio };
   }
 
   /** Percentiles 50, 90 and 99 in milliseconds; none without changes, or when the producers keep another time. */
@@ -128,7 +128,11 @@ export class Meter {
     }
     this.#pending += text;
     this.#count(count);
-    if (this.#liveMs !== undefined) this.#recover(this.#liveMs);
+    if (this.#liveMs !== undefined) {
+      this.#weigh();
+      this.#deflate?.forget();
+      this.#recover(this.#liveMs);
+    }
     this.#liveMs = undefined;
   }
 

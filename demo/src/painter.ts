@@ -36,11 +36,6 @@ export class Painter {
     this.#far.delete(painted);
   }
 
-  /** Whether everything that has changed is in the page. */
-  get isIdle(): boolean {
-    return this.#near.size + this.#far.size === 0;
-  }
-
   /** Shows that a price went up or down. */
   tint(element: HTMLElement, direction: 'up' | 'down'): void {
     element.classList.remove('up', 'down');

@@ -28,6 +28,11 @@ export class PriceCell {
     this.#price = price;
     this.#format = format;
     this.#isOffered = isOffered;
-    if (!isSame) this.#text.data = price === undefined ? '–' : formatOdds(price, format);
+    if (!isSame) this.#text.data = price === undefined ? '–' : short(formatOdds(price, format));
   }
+}
+
+/** Three digits say enough without decimals that are zeros. */
+function short(odds: string): string {
+  return odds.length > 5 && odds.endsWith('.00') ? odds.slice(0, -3) : odds;
 }
