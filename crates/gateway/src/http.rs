@@ -14,10 +14,14 @@ use oddswire_wire::json;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::request::{GatewayRequest, MarketList};
+use crate::{
+    page,
+    request::{GatewayRequest, MarketList},
+};
 
-/// What the root path says.
+/// What the root path says to those who do not ask for HTML.
 const INDEX: &str = "Oddswire gateway\n\n\
+    GET /                   the live board, in a browser\n\
     GET /v1/stream          WebSocket, subprotocol oddswire.v1\n\
     GET /v1/markets         all markets, JSON\n\
     GET /v1/markets/{id}    one market, JSON; ?view=prices|best1..best10|full\n\
@@ -37,6 +41,9 @@ pub(crate) async fn answer(
         return Ok(refusal);
     }
     let path = request.uri().path();
+    if let Some(file) = page::answer(path, request.headers()) {
+        return Ok(file);
+    }
     Ok(match path {
         "/" => text(StatusCode::OK, INDEX),
         "/healthz" => text(StatusCode::OK, "ok\n"),

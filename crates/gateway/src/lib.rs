@@ -1,4 +1,4 @@
-//! The front end: WebSocket streams and JSON snapshots.
+//! The front end: WebSocket streams, JSON snapshots, and a page that shows both.
 //!
 //! [`serve`] accepts connections and answers HTTP. A connection that becomes a stream leaves the runtime: its socket goes
 //! to a shard ([`Shards`]), a thread that owns the sockets of a part of the connections. Whoever owns the store and the
@@ -30,6 +30,7 @@
 
 mod counters;
 mod http;
+mod page;
 mod request;
 mod seats;
 mod serve;

@@ -6,7 +6,7 @@ use oddswire_model::{Market, MarketNumber, PriceLadder, Revision, View};
 
 use crate::{
     compact::{
-        self, Against, cells_max, Lead, Model, SymbolReader, Symbols, Writer, cells_max,
+        self, Against, Lead, Model, SymbolReader, Symbols, Writer, cells_max,
         coder::write_state,
         lead::{read_age, write_age},
     },

@@ -38,7 +38,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(2);
                   oddswire serve --config oddswire.toml           see `oddswire config init`\n  \
                   oddswire serve --http 0.0.0.0:80 --grpc 10.0.0.5:7410\n  \
                   RUST_LOG=debug oddswire serve                   log more, to the standard error\n\n\
-                  Then look at http://127.0.0.1:8080/v1/markets, or use `oddswire watch ws://127.0.0.1:8080`."
+                  Then open http://127.0.0.1:8080/ in a browser, or use `oddswire watch ws://127.0.0.1:8080`."
 )]
 pub(super) struct Arguments {
     /// The settings file; `oddswire config init` writes one.
@@ -81,6 +81,7 @@ fn announce(server: &Server) -> anyhow::Result<()> {
     if let Some(metrics) = server.metrics {
         writeln!(out, "metrics    http://{metrics}/metrics")?;
     }
+    writeln!(out, "board      http://{}/", server.http)?;
     Ok(out.flush()?)
 }
 

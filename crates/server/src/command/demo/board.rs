@@ -231,7 +231,7 @@ impl Board {
         });
         lines.push(figure("look at").text(
             Style::Plain,
-            format!("http://{http}/v1/markets   ws://{http}/v1/stream   producers: http://{grpc}"),
+            format!("http://{http}/ in a browser   ws://{http}/v1/stream   producers: http://{grpc}"),
         ));
         let notice = moment.notices.last().map_or("", String::as_str);
         lines.push(figure("").text(Style::Warning, notice));

@@ -191,7 +191,7 @@ async fn show_board(client: &Client, figures: &Shared, setting: Setting) -> anyh
 
 async fn print_lines(client: &Client, figures: &Shared, setting: &Setting) -> anyhow::Result<()> {
     println!("{}, speed {}", setting.source, setting.speed);
-    println!("look at http://{}/v1/markets or ws://{}/v1/stream", setting.http, setting.http);
+    println!("open http://{}/ in a browser, or connect to ws://{}/v1/stream", setting.http, setting.http);
     let mut ticks = interval(LINE_EVERY);
     ticks.tick().await;
     loop {

@@ -1,0 +1,145 @@
+import type { Market, OddsFormat, Selection } from '@oddswire/web';
+
+import { make, setData } from './element.js';
+import { isFinished, LABELS, type Look, lookOf, shownPrice } from './look.js';
+import { inOrder, labelsOf, type Place, placeOf } from './names.js';
+import type { Painted, Painter } from './painter.js';
+import { PriceCell } from './price-cell.js';
+
+/** More selections than this with two prices each are a list and not tiles. */
+const TILES_MAX = 6;
+
+interface Row {
+  readonly selection: Selection;
+  readonly element: HTMLElement;
+  readonly back: PriceCell;
+  /** Exchanges have both sides. */
+  readonly lay: PriceCell | undefined;
+  status: string;
+}
+
+/** A market on the board: its name, how it stands, and a price or two for every selection. */
+export class MarketView implements Painted {
+  readonly element = make('div', 'market');
+  readonly button = make('button', 'open');
+  readonly #badge = make('span', 'badge');
+  readonly #rows = make('ul', 'selections');
+  readonly #painter: Painter;
+  readonly #format: () => OddsFormat;
+  #held: Row[] = [];
+  #isExchange = false;
+  #version = -1;
+  #shownFormat: OddsFormat | undefined;
+  #look: Look | undefined;
+  isNear = true;
+  place: Place;
+  /** What a search looks through, in lower case. */
+  words = '';
+  /** Called when the name or score has changed. */
+  onPlace: (() => void) | undefined;
+  /** Called when it is finished, or goes on after all. */
+  onFinish: (() => void) | undefined;
+  isFinished = false;
+
+  constructor(
+    /** The market; another object takes its place when the server begins a new epoch. */
+    public market: Market,
+    painter: Painter,
+    format: () => OddsFormat,
+  ) {
+    this.#painter = painter;
+    this.#format = format;
+    this.place = placeOf(market);
+    this.element.dataset['market'] = market.id;
+    this.button.type = 'button';
+    this.button.tabIndex = -1;
+    this.button.textContent = this.place.name;
+    this.element.append(make('div', 'market-head', this.button, this.#badge), this.#rows);
+  }
+
+  get isInPlay(): boolean {
+    return this.market.inPlay;
+  }
+
+  paint(): void {
+    const { market } = this;
+    const format = this.#format();
+    const look = lookOf(market);
+    // Silence makes prices stale without a change of the market.
+    if (market.version === this.#version && look === this.#look && format === this.#shownFormat) return;
+    if (market.version !== this.#version) this.#define();
+    this.#version = market.version;
+    this.#shownFormat = format;
+    if (look !== this.#look) {
+      this.#look = look;
+      setData(this.element, 'look', look);
+      this.#badge.textContent = look === 'open' ? '' : LABELS[look];
+      if (isFinished(market) !== this.isFinished) {
+        this.isFinished = !this.isFinished;
+        this.onFinish?.();
+      }
+    }
+    for (const row of this.#held) {
+      const { selection, back, lay } = row;
+      const { status } = selection;
+      if (status !== row.status) {
+        row.status = status;
+        setData(row.element, 'status', status.toLowerCase());
+      }
+      this.#show(back, selection, 'back', look, format);
+      if (lay) this.#show(lay, selection, 'lay', look, format);
+    }
+  }
+
+  #show(cell: PriceCell, selection: Selection, side: 'back' | 'lay', look: Look, format: OddsFormat): void {
+    const quote = selection[side];
+    const isActive = selection.status === 'ACTIVE';
+    cell.show(isActive ? shownPrice(quote, look) : undefined, quote.bettable, format, this.#painter);
+  }
+
+  /** Names, scores and selections, which seldom change. */
+  #define(): void {
+    const { market } = this;
+    const place = placeOf(market);
+    if (this.#version < 0 || place.score !== this.place.score || place.name !== this.place.name) {
+      this.place = place;
+      if (this.button.textContent !== place.name) this.button.textContent = place.name;
+      this.onPlace?.();
+    }
+    const { selections } = market;
+    const isExchange = this.#isExchange || selections.some((selection) => selection.lay.indicativePrice !== undefined || selection.depth('back', 1).rungs.length > 0);
+    if (selections.length === this.#held.length && isExchange === this.#isExchange && selections[0] === this.#held[0]?.selection) return;
+    this.#isExchange = isExchange;
+    this.#build();
+  }
+
+  #build(): void {
+    const selections = inOrder(this.market);
+    const labels = labelsOf(selections);
+    this.words = [this.place.name, ...labels].join(' ').toLowerCase();
+    this.#held = selections.map((selection, at) => {
+      const label = labels[at]!;
+      const name = make('span', 'name', label);
+      name.title = label;
+      const back = new PriceCell('span', this.#isExchange ? 'price back' : 'price');
+      const lay = this.#isExchange ? new PriceCell('span', 'price lay') : undefined;
+      const element = make('li', '', name, back.element);
+      if (lay) element.append(lay.element);
+      return { selection, element, back, lay, status: '' };
+    });
+    // `selections` is in order of numbers elsewhere; here the first row is what tells whether it is another market.
+    this.#held.sort((a, b) => a.selection.number - b.selection.number);
+    this.#rows.replaceChildren(...selections.map((selection) => this.#held[selection.number]!.element));
+    this.#arrange(selections.length, labels.map((label) => label.length).sort((a, b) => a - b));
+  }
+
+  #arrange(count: number, lengths: readonly number[]): void {
+    // One name that is much longer than the others may be cut off.
+    const longest = lengths[Math.floor(count * 0.9)] ?? 0;
+    const isList = this.#isExchange && count > TILES_MAX;
+    const isPairs = count > 4 && count % 2 === 0 && longest <= 10 && !this.#isExchange;
+    setData(this.element, 'kind', isList ? 'list' : isPairs ? 'pairs' : 'tiles');
+    setData(this.element, 'sides', this.#isExchange ? '2' : '1');
+    setData(this.element, 'columns', String(isPairs ? Math.min(count / 2, 5) : count <= 3 ? count : longest > 12 ? 2 : count === 4 ? 4 : 6));
+  }
+}

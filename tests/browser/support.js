@@ -1,0 +1,132 @@
+/** A server, a browser, and the board in it. */
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+import { chromium } from 'playwright-core';
+
+const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
+const START_WITHIN_MS = 30_000;
+
+/** The first path that there is. `what` says how to get it otherwise. */
+function find(named, candidates, what) {
+  const found = (named ? [named] : candidates).find((path) => existsSync(path));
+  if (!found) throw new Error(`${(named ? [named] : candidates).join(', ')}: not there; ${what}`);
+  return found;
+}
+
+/** A Chromium of the system: the tests bring none of their own. */
+export function browserPath() {
+  return find(
+    process.env['CHROMIUM'],
+    ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome', '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome'],
+    'install one (`apt-get install chromium`) or set CHROMIUM',
+  );
+}
+
+function serverPath() {
+  const built = ['release', 'debug'].map((profile) => `${REPOSITORY}target/${profile}/oddswire`);
+  return find(process.env['ODDSWIRE_BIN'], built, 'run `cargo build -p oddswire-server`, or set ODDSWIRE_BIN');
+}
+
+async function freePort() {
+  const server = createServer();
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** `oddswire demo` as a process that can be frozen, killed and started again at the same place. */
+export class Demo {
+  #options;
+  #child;
+
+  static async start({ speed = '1', markets, seed = '1' } = {}) {
+    const demo = new Demo();
+    demo.http = `127.0.0.1:${await freePort()}`;
+    const grpc = `127.0.0.1:${await freePort()}`;
+    demo.#options = ['demo', '--plain', '--http', demo.http, '--grpc', grpc, '--speed', speed, '--seed', seed];
+    if (markets) demo.#options.push('--markets', String(markets));
+    await demo.restart();
+    return demo;
+  }
+
+  get url() {
+    return `http://${this.http}/`;
+  }
+
+  async restart() {
+    this.#child = spawn(serverPath(), this.#options, { stdio: ['ignore', 'ignore', 'inherit'] });
+    const end = Date.now() + START_WITHIN_MS;
+    for (;;) {
+      try {
+        if ((await fetch(`${this.url}readyz`)).ok) return;
+      } catch {
+        // Not yet.
+      }
+      if (Date.now() > end || this.#child.exitCode !== null) throw new Error('oddswire demo does not answer');
+      await sleep(100);
+    }
+  }
+
+  signal(name) {
+    this.#child.kill(name);
+  }
+
+  async kill() {
+    const child = this.#child;
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await ended;
+  }
+}
+
+/** A browser whose timings are not those of a hidden window. */
+export function launch() {
+  return chromium.launch({
+    executablePath: browserPath(),
+    args: ['--no-sandbox', '--disable-dev-shm-usage', '--js-flags=--expose-gc', '--disable-background-timer-throttling', '--disable-renderer-backgrounding'],
+  });
+}
+
+/**
+ * The board in a page of its own. Whatever asks another host, breaks the policy or throws is kept in `page.faults`;
+ * connections that fail because a test cut them are not faults.
+ */
+export async function open(browser, demo, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
+  const page = await context.newPage();
+  page.faults = [];
+  page.on('request', (request) => {
+    if (!request.url().startsWith(demo.url) && !request.url().startsWith('data:')) page.faults.push(`request of ${request.url()}`);
+  });
+  page.on('pageerror', (error) => page.faults.push(`thrown: ${error.message}`));
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !/WebSocket connection|ERR_/.test(message.text())) page.faults.push(message.text());
+  });
+  await page.goto(demo.url);
+  await live(page);
+  return page;
+}
+
+/** Waits until everything is here, and prices are offered. */
+export async function live(page, timeout = 20_000) {
+  await page.waitForFunction(() => globalThis.oddswire?.client.state === 'live' && oddswire.client.markets.length > 200 && document.querySelector('#board .offered') !== null, null, { timeout });
+}
+
+/** Lets what has changed be painted. */
+export function painted(page) {
+  return page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+}
+
+/** Percentile of numbers. */
+export function percentile(values, share) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(Math.floor(share * sorted.length), sorted.length - 1)];
+}
+
+export { sleep };

@@ -1,0 +1,108 @@
+/** What the board shows while things go wrong, and how soon it is right again. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { Demo, launch, live, open, sleep } from './support.js';
+
+/** Two and a half heartbeats [STALE-1], and what a busy machine takes for a timer and a frame. */
+const STALE_WITHIN_MS = 2500 + 250;
+const FRESH_WITHIN_MS = 300;
+
+let demo;
+let browser;
+before(async () => {
+  demo = await Demo.start();
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await demo?.kill();
+});
+
+/** Milliseconds from the call until no price is offered any more. */
+const untilNothingIsOffered = (page, timeoutMs) =>
+  page.evaluate(async (timeoutMs) => {
+    const start = performance.now();
+    while (performance.now() - start < timeoutMs) {
+      if (!document.querySelector('#board .offered, #market .offered')) return performance.now() - start;
+      await new Promise(requestAnimationFrame);
+    }
+    return Infinity;
+  }, timeoutMs);
+
+test('away and back: the first fresh price', async () => {
+  const page = await open(browser, demo);
+  const times = [];
+  for (let round = 0; round < 3; round++) {
+    await page.click('#offline');
+    assert.ok((await untilNothingIsOffered(page, 1000)) < 1000);
+    await sleep(1000);
+    times.push(
+      await page.evaluate(async () => {
+        const start = performance.now();
+        document.querySelector('#offline').click();
+        while (!document.querySelector('#board .offered')) await new Promise(requestAnimationFrame);
+        return performance.now() - start;
+      }),
+    );
+    await live(page);
+  }
+  const telemetry = await page.evaluate(() => oddswire.client.telemetry());
+  console.log(`  first fresh price after ${times.map((ms) => ms.toFixed(0)).join(', ')} ms; ${telemetry.resumes} resumes`);
+  assert.ok(telemetry.resumes >= 3, 'it was resumed, not begun afresh');
+  assert.equal(telemetry.digestMismatches, 0);
+  assert.ok(Math.min(...times) <= FRESH_WITHIN_MS, `${Math.min(...times)} ms`);
+  assert.match(await page.locator('#recovery').textContent({ timeout: 3000 }), /./);
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+});
+
+test('a connection that is cut comes back by itself', async () => {
+  const page = await open(browser, demo);
+  await page.click('#cut');
+  await live(page);
+  await page.waitForFunction(() => /^Resumed/.test(document.querySelector('#recovery').textContent), null, { timeout: 5000 });
+  console.log(`  ${await page.locator('#recovery').textContent()}`);
+  await page.context().close();
+});
+
+test('a page that is loaded again resumes', async () => {
+  const page = await open(browser, demo);
+  await page.reload();
+  await live(page);
+  const telemetry = await page.evaluate(() => oddswire.client.telemetry());
+  console.log(`  after loading again: ${telemetry.resumes} resumes, ${telemetry.snapshots} snapshots, ${telemetry.bytes} bytes`);
+  assert.ok(telemetry.resumes > 0);
+  await page.context().close();
+});
+
+test('a frozen server makes everything stale, and a thawed one live', async () => {
+  const page = await open(browser, demo);
+  demo.signal('SIGSTOP');
+  const staleMs = await untilNothingIsOffered(page, 6000).finally(() => demo.signal('SIGCONT'));
+  const looks = await page.evaluate(() => [...new Set([...document.querySelectorAll('.market')].filter((block) => block.querySelector('[data-status="active"]')).map((block) => block.dataset.look))]);
+  console.log(`  stale ${staleMs.toFixed(0)} ms after the server was frozen`);
+  assert.ok(staleMs <= STALE_WITHIN_MS, `${staleMs} ms`);
+  assert.ok(!looks.includes('open'), looks.join());
+  await live(page);
+  await page.waitForSelector('#board .offered', { timeout: 10_000 });
+  await page.context().close();
+});
+
+test('a server that dies and comes back', async () => {
+  const page = await open(browser, demo);
+  await demo.kill();
+  assert.ok((await untilNothingIsOffered(page, 5000)) < 5000, 'nothing is offered without a server');
+  assert.notEqual(await page.locator('#connection-text').textContent(), 'Live');
+  await sleep(1000);
+  await demo.restart();
+  await live(page, 30_000);
+  const ids = async () => new Set((await (await fetch(`${demo.url}v1/markets`)).json()).markets.map(({ market }) => market));
+  const shown = new Set(await page.locator('.market').evaluateAll((blocks) => blocks.map((block) => block.dataset.market)));
+  const held = await ids();
+  // Between the two readings a market may come.
+  assert.ok([...shown].every((id) => held.has(id)) && held.size - shown.size < 5, `${shown.size} shown, ${held.size} held`);
+  assert.equal((await page.evaluate(() => oddswire.client.telemetry())).epochsChanged, 1);
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+});
