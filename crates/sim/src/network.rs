@@ -238,7 +238,8 @@ impl Simulation {
                 bytes = flip(&bytes, self.faults.random(Fault::FlipFrame).next());
             }
             if is_counted && self.faults.strikes(Fault::DuplicateFrame) {
-                let later_ms = self.faults.random(Fault::DuplicateFrame).below(100);
+                // Before three more have come: two bits of the sequence tell four frames apart.
+                let later_ms = self.faults.random(Fault::DuplicateFrame).below(10);
                 let again = Happening::Arrives { link: number, bytes: bytes.clone() };
                 self.schedule.at(at_ms + later_ms, again);
             }

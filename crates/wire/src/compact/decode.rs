@@ -130,7 +130,13 @@ impl Decoder<'_, '_> {
             2 => sum(volumes(reference), traded)?,
             _ => self.difference(4, ODD, 0, held)?,
         };
-        self.push(CellKey::market(Field::MarketTradedVolume), value)
+        self.push(CellKey::market(Field::MarketTradedVolume), value)?;
+        // The market's own cells come first.
+        self.change.cells.rotate_right(1);
+        if let Some(waiting) = &mut self.waiting {
+            waiting.cell += 1;
+        }
+        Ok(())
     }
 
     fn selections(&mut self) -> Result<i64, PieceError> {

@@ -45,7 +45,13 @@ pub(crate) fn decode(
     }
     let key = CellKey::market(Field::MarketTradedVolume);
     let is_told = volume_stays || change.cells.first().is_some_and(|cell| cell.key == key);
-    follow(key, reference.market_value(Field::MarketTradedVolume), if is_told { 0 } else { grows }, change)
+    let before = change.cells.len();
+    follow(key, reference.market_value(Field::MarketTradedVolume), if is_told { 0 } else { grows }, change)?;
+    if change.cells.len() > before {
+        // The market's own cells come first.
+        change.cells.rotate_right(1);
+    }
+    Ok(())
 }
 
 fn decode_market(
