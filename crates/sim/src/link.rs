@@ -67,8 +67,7 @@ impl Link {
     pub(crate) fn arrival(&mut self, left_ms: u64, extra_ms: u64, is_overtaken: bool) -> u64 {
         let at_ms = (left_ms + self.latency_ms + extra_ms).max(self.last_down_ms);
         if is_overtaken {
-            // By the frame after it, perhaps two: two bits of the sequence tell four frames apart.
-            return at_ms + 12;
+            return at_ms + self.latency_ms + 50;
         }
         self.last_down_ms = at_ms;
         at_ms

@@ -238,8 +238,7 @@ impl Simulation {
                 bytes = flip(&bytes, self.faults.random(Fault::FlipFrame).next());
             }
             if is_counted && self.faults.strikes(Fault::DuplicateFrame) {
-                // Before three more have come: two bits of the sequence tell four frames apart.
-                let later_ms = self.faults.random(Fault::DuplicateFrame).below(10);
+                let later_ms = self.faults.random(Fault::DuplicateFrame).below(100);
                 let again = Happening::Arrives { link: number, bytes: bytes.clone() };
                 self.schedule.at(at_ms + later_ms, again);
             }
