@@ -37,7 +37,7 @@ thread_local! {
 
 /// The fields of a frame with its definitions compressed, or as they are when that is not shorter.
 ///
-/// Only for receivers whose hello names the dictionary [`struct@DICTIONARY_ID`].
+/// Only for receivers whose hello names the dictionary [`static@DICTIONARY_ID`].
 pub fn compress_definitions(frame: Bytes) -> Bytes {
     let (mut definitions, mut others) = (Vec::new(), Vec::new());
     let mut reader = Reader::new(&frame);
