@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use oddswire_fanout::{ConnectionId, Delivery, MAX_CONTROL_FRAMES};
 use oddswire_session::Connection;
-use oddswire_wire::{decode_frame, limits::FRAMES_JOINED_MAX};
+use oddswire_wire::{LeadBytes, decode_frame, limits::FRAMES_JOINED_MAX};
 
 use crate::{
     fault::Fault,
@@ -294,8 +294,9 @@ impl Simulation {
 
 /// Whether a frame is one of its group's chain or a heartbeat.
 fn is_counted(frame: &Bytes) -> bool {
-    decode_frame(frame.clone())
-        .is_ok_and(|frame| frame.advance.is_some() || !frame.lead.is_empty() || frame.heartbeat.is_some())
+    decode_frame(frame.clone()).is_ok_and(|frame| {
+        frame.advance.is_some() || LeadBytes::of(&frame) != Ok(None) || frame.heartbeat.is_some()
+    })
 }
 
 /// The same bytes but for one bit.

@@ -70,6 +70,11 @@ fn skip(reader: &mut Reader<'_>) -> Option<u64> {
         0 => {
             reader.read().ok()?;
         }
+        // Eight bytes and four, which may be a lead's.
+        1 | 5 => {
+            let rest = reader.rest().get(if key & 7 == 1 { 8 } else { 4 }..)?;
+            *reader = Reader::new(rest);
+        }
         2 => {
             let length = usize::try_from(reader.read().ok()?).ok()?;
             let rest = reader.rest().get(length..)?;

@@ -6,7 +6,7 @@ use prost::Message;
 
 use crate::{
     compact::{Lead, LeadHead, Model, Symbols},
-    compressed,
+    compressed, lead_bytes,
     limits::{FRAME_BYTES_MAX, FRAMES_JOINED_MAX, SEQUENCE_BITS},
     proto, varint,
 };
@@ -74,22 +74,20 @@ impl FrameBuilder {
     }
 
     /// Adds the head of a frame coded together with its first delta, which [`crate::piece::PieceEncoder`] encoded with
-    /// `model`. There is then no [`FrameBuilder::advance`]. The delta's own bytes, from
-    /// [`Lead::tail_at`] on, must follow at once; there are `tail_len` of them.
+    /// `model`. There is then no [`FrameBuilder::advance`]. `tail` are the delta's own bytes, from [`Lead::tail_at`] on.
     pub fn lead(
         &mut self,
         head: &LeadHead,
         lead: &Lead,
-        tail_len: usize,
+        tail: &[u8],
         model: &Model,
         scratch: &mut LeadScratch,
     ) {
         let LeadScratch { symbols, bytes } = scratch;
         bytes.clear();
         head.write(lead, model, symbols, bytes);
-        self.bytes.push(14 << 3 | 2);
-        varint::write(&mut self.bytes, (bytes.len() + tail_len) as u64);
-        self.bytes.extend_from_slice(bytes);
+        bytes.extend_from_slice(tail);
+        lead_bytes::write(bytes, &mut self.bytes);
     }
 
     /// From where the receiver may resume after this frame.

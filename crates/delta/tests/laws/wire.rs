@@ -4,7 +4,7 @@ use bytes::Bytes;
 use oddswire_delta::{MarketDelta, apply, catch_up, diff, snapshot, start};
 use oddswire_model::{Market, Revision, View};
 use oddswire_wire::{
-    FrameBuilder, LeadScratch,
+    FrameBuilder, LeadBytes, LeadScratch,
     compact::{LeadHead, LeadReader, Model},
     decode_frame,
     piece::{self, Encoding, FrameContext, PieceEncoder, PieceError, PieceKind, TIME_STEP_MS},
@@ -176,10 +176,10 @@ proptest! {
         let head = LeadHead { step, sequence, time_step, is_sole };
         let tail = &bytes[lead.tail_at..];
         let model = encoder.model().clone();
-        frame.lead(&head, &lead, tail.len(), &model, &mut LeadScratch::default());
-        frame.pieces(tail);
+        frame.lead(&head, &lead, tail, &model, &mut LeadScratch::default());
         let frame = decode_frame(frame.finish()).unwrap();
-        let reader = LeadReader::new(&frame.lead, &model).unwrap();
+        let string = LeadBytes::of(&frame).unwrap().unwrap();
+        let reader = LeadReader::new(string.as_slice(), &model).unwrap();
         prop_assert_eq!(reader.head(), LeadHead { sequence: sequence % 4, ..head });
         prop_assert_eq!(reader.market(), (!is_sole).then(|| to.number()));
         let mut held = mirror(from, view);
