@@ -29,8 +29,8 @@ pub(crate) struct Head {
 /// The first delta of a compact frame, coded together with the head.
 pub(crate) struct First<'a> {
     pub(crate) lead: Lead,
-    /// Bytes of the delta that its head leaves as they are.
-    pub(crate) tail: &'a [u8],
+    /// The delta's own piece.
+    pub(crate) piece: &'a [u8],
     /// Whether the group follows no other market.
     pub(crate) is_sole: bool,
     pub(crate) model: &'a Model,
@@ -49,9 +49,15 @@ impl Head {
         if self.cause != Conflation::None {
             out.conflated(self.cause);
         }
-        if let Some(First { lead, tail, is_sole, model, scratch }) = first {
+        if let Some(First { lead, piece, is_sole, model, scratch }) = first {
             let Self { step, sequence, time_step, .. } = *self;
-            out.lead(&LeadHead { step, sequence, time_step, is_sole }, &lead, tail, model, scratch);
+            out.lead_or_advance(
+                &LeadHead { step, sequence, time_step, is_sole },
+                &lead,
+                piece,
+                model,
+                scratch,
+            );
         }
     }
 }

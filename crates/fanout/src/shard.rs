@@ -308,9 +308,9 @@ impl Shard {
             // The head takes the first piece's place.
             let (start, whole) = std::mem::take(&mut self.picked[0]);
             length -= whole as usize;
-            let tail = &flush.bytes[lead.tail_at..(start + whole) as usize];
+            let piece = &flush.bytes[start as usize..][..whole as usize];
             let is_sole = chain.lanes.len() == 1 && moved.is_none();
-            First { lead, tail, is_sole, model, scratch: &mut self.lead }
+            First { lead, piece, is_sole, model, scratch: &mut self.lead }
         });
         head.write(first, &mut self.head);
         let length = self.head.len() + length;
