@@ -188,12 +188,12 @@ impl Encoded {
         let mut encoded =
             Self { name, cells, bytes, kind, encoder, buffer, markets, changes, pieces, encoding, model };
         encoded.bytes = encoded.encode();
-        let frame = decode_frame(Bytes::from(encoded.buffer.clone())).expect("a good frame");
-        let mut definitions = frame.definitions.iter().cloned();
-        let defined = |change: &MarketDelta| change.has_definition() || change.id.is_some();
-        for ((_, encoding, piece), change) in piece::pieces(&frame).zip(&encoded.changes) {
-            let definition = if defined(change) { definitions.next() } else { None };
-            encoded.pieces.push((encoding, piece.clone(), definition));
+        for at in 0..MARKETS {
+            encoded.buffer.clear();
+            encoded.encode_market(at);
+            let frame = decode_frame(Bytes::from(encoded.buffer.clone())).expect("a good frame");
+            let (_, encoding, piece) = piece::pieces(&frame).next().expect("a piece");
+            encoded.pieces.push((encoding, piece.clone(), frame.definitions.first().cloned()));
         }
         encoded.check();
         encoded
@@ -202,11 +202,16 @@ impl Encoded {
     /// Encodes every change; returns the bytes.
     pub fn encode(&mut self) -> usize {
         self.buffer.clear();
-        for ((before, after), change) in self.markets.iter().zip(&self.changes) {
-            let baseline = (self.kind == Kind::Delta).then_some((before, View::FULL));
-            self.encoder.encode(change, baseline, after, self.encoding, &mut self.buffer);
+        for at in 0..MARKETS {
+            self.encode_market(at);
         }
         self.buffer.len()
+    }
+
+    fn encode_market(&mut self, at: usize) {
+        let (before, after) = &self.markets[at];
+        let baseline = (self.kind == Kind::Delta).then_some((before, View::FULL));
+        self.encoder.encode(&self.changes[at], baseline, after, self.encoding, &mut self.buffer);
     }
 
     /// Decodes every piece; hands each change to `take`.

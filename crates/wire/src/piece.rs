@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use oddswire_delta::{Base, MarketDelta};
-use oddswire_model::{Field, FieldKind, Market, MarketNumber, PriceLadder, Revision, SelectionNumber, View};
+use oddswire_model::{Market, MarketNumber, PriceLadder, Revision, View};
 
 use crate::{
     compact::{
@@ -139,10 +139,10 @@ impl PieceEncoder {
         let has_definition = encode_definition(change, out);
         let start = out.len();
         if encoding == Encoding::Compact
-            && let Some(lead) = self.compact(change, baseline, target, out)
+            && let Some((lead, plain_min)) = self.compact(change, baseline, target, out)
         {
             let compact_end = out.len();
-            if compact_end - start <= plain_length_min(change) {
+            if compact_end - start <= plain_min {
                 return lead.filter(|_| !has_definition);
             }
             self.encode_plain(change, reference(change, baseline), target.price_ladder(), out);
@@ -169,18 +169,18 @@ impl PieceEncoder {
         out: &mut Vec<u8>,
     ) -> Option<Option<Lead>> {
         let has_definition = encode_definition(change, out);
-        let lead = self.compact(change, baseline, target, out)?;
+        let (lead, _) = self.compact(change, baseline, target, out)?;
         Some(lead.filter(|_| !has_definition))
     }
 
-    /// Appends the cells; the lead, if they are a delta.
+    /// Appends the cells. Returns the lead, if they are a delta, and a length that the plain piece does not fall below.
     fn compact(
         &mut self,
         change: &MarketDelta,
         baseline: Option<(&Market, View)>,
         target: &Market,
         out: &mut Vec<u8>,
-    ) -> Option<Option<Lead>> {
+    ) -> Option<(Option<Lead>, usize)> {
         let is_delta = matches!(change.base, Base::At(_));
         self.symbols.clear();
         let sink = &mut Writer { model: &self.model, symbols: &mut self.symbols };
@@ -193,7 +193,9 @@ impl PieceEncoder {
             selections: target.selections().len(),
             is_catch_up: matches!(change.base, Base::Since(_)),
         };
-        compact::encode(change, against, sink).ok()?;
+        /// Tag, length and market.
+        const HEAD_MIN: usize = 3;
+        let plain_min = HEAD_MIN + compact::encode(change, against, sink).ok()?;
         self.reversed.clear();
         let state = self.symbols.code(0, &mut self.reversed);
         if change.cells.len() > cells_max(self.reversed.len()) {
@@ -217,7 +219,7 @@ impl PieceEncoder {
         out.extend_from_slice(body);
         out.extend(self.reversed.iter().rev());
         let tail_len = self.reversed.len();
-        Some(is_delta.then_some(Lead { market: change.market, state, tail_len }))
+        Some((is_delta.then_some(Lead { market: change.market, state, tail_len }), plain_min))
     }
 
     fn encode_plain(
@@ -271,25 +273,6 @@ fn reference<'a>(change: &MarketDelta, baseline: Option<(&'a Market, View)>) -> 
         Base::At(_) => baseline.map_or(Reference::NOTHING, |(market, view)| Reference::of(market, view)),
         Base::Nothing | Base::Since(_) => Reference::NOTHING,
     }
-}
-
-/// A length that no plain piece of a change falls below: tag, length and market, two bytes for each selection, one for
-/// each cell and another one for the amount of a rung that stands. Volumes that follow take none.
-fn plain_length_min(change: &MarketDelta) -> usize {
-    let mut length = 3;
-    let mut selection = SelectionNumber::MARKET;
-    for cell in &change.cells {
-        if cell.key.selection != selection {
-            selection = cell.key.selection;
-            length += 2;
-        }
-        length += match cell.key.field {
-            Field::TradedVolume | Field::MarketTradedVolume => 0,
-            field if field.kind() == FieldKind::Ladder => 1 + usize::from(cell.value > 0),
-            _ => 1,
-        };
-    }
-    length
 }
 
 /// The pieces of a frame: snapshots first, then deltas, then catch-ups. A delta that leads the frame is not among them.

@@ -20,6 +20,13 @@ pub fn write(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
+/// How many bytes [`write`] takes for a value.
+#[inline]
+pub(crate) fn length(value: u64) -> usize {
+    let bits = 64 - (value | 1).leading_zeros() as usize;
+    bits.div_ceil(7)
+}
+
 /// Appends a signed integer; small magnitudes of either sign stay short.
 pub fn write_signed(out: &mut Vec<u8>, value: i64) {
     write(out, zigzag(value));

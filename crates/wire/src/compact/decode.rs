@@ -37,6 +37,8 @@ pub(crate) fn decode(
         return Err(PieceError::Selection);
     }
     let cells_max = cells_max(reader.remaining());
+    // Most cells take more than a byte.
+    change.cells.reserve(reader.remaining() + 4);
     let mut decoder = Decoder {
         against,
         reader,

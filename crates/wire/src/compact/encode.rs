@@ -9,7 +9,7 @@ use super::{
     layout::*,
     number::{self, Rest, Shape},
 };
-use crate::reference::Reference;
+use crate::{reference::Reference, varint};
 
 /// The change says something that the compact encoding has no symbols for; it travels in the plain one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,10 +27,24 @@ pub(crate) struct Against<'a> {
     pub(crate) is_catch_up: bool,
 }
 
-/// Writes the cells of a change, which must be in canonical order.
-pub(crate) fn encode<S: Sink>(change: &MarketDelta, against: Against<'_>, sink: &mut S) -> Result<(), Unfit> {
-    Encoder { against, sink, seen: Seen::default(), hidden: None, before: (0, 0), waiting: None }
-        .market(change)
+/// Writes the cells of a change, which must be in canonical order. Returns a length that the plain groups of the same
+/// change do not fall below.
+pub(crate) fn encode<S: Sink>(
+    change: &MarketDelta,
+    against: Against<'_>,
+    sink: &mut S,
+) -> Result<usize, Unfit> {
+    let mut encoder = Encoder {
+        against,
+        sink,
+        seen: Seen::default(),
+        hidden: None,
+        before: (0, 0),
+        waiting: None,
+        plain: 0,
+    };
+    encoder.market(change)?;
+    Ok(encoder.plain)
 }
 
 struct Encoder<'a, S> {
@@ -44,6 +58,9 @@ struct Encoder<'a, S> {
     /// The low bits of the last offer's amount. They are written as late as possible: the first thing that goes into
     /// an empty coder is nearly free if it is raw bits, and costs up to a byte and a half if it is a symbol.
     waiting: Option<Rest>,
+    /// Bytes that the plain encoding takes at least for what was written: a step and a mask for each group, one for each
+    /// value and the place of each rung, and the amounts of rungs. Volumes may follow and take none.
+    plain: usize,
 }
 
 impl<S: Sink> Encoder<'_, S> {
@@ -55,10 +72,12 @@ impl<S: Sink> Encoder<'_, S> {
         let any = OF_MARKET.into_iter().any(|field| find(field).is_some());
         self.sink.bit(MARKET_FIELDS, 0, any);
         if any {
+            self.plain += 2;
             for (at, field) in OF_MARKET.into_iter().enumerate() {
                 let value = find(field);
                 self.sink.bit(MARKET_FIELD, at, value.is_some());
                 if let Some(value) = value {
+                    self.plain += 1;
                     number::write(self.sink, LOOSE, 1, Shape::Usual, value);
                 }
             }
@@ -147,6 +166,7 @@ impl<S: Sink> Encoder<'_, S> {
         let kind = if reference.is_nothing() { 4 } else { context::held_kind(reference, number) };
         self.sink.symbol(FIELDS, kind * 8 + *class, fields);
         *class = context::fields_class(fields);
+        self.plain += 2;
         self.others(number, runs, fields, kind);
         if is_catch_up {
             self.sink.bit(CLEARED, 0, !cleared.is_empty());
@@ -161,6 +181,7 @@ impl<S: Sink> Encoder<'_, S> {
             self.traded(number, runs.cells(Field::Traded), fields, &mut traded)?;
         }
         if let Some(value) = runs.value(Field::LastTraded) {
+            self.plain += 1;
             self.last_traded(number, value, runs.cells(Field::Traded));
         }
         let mut grows = 0;
@@ -176,15 +197,18 @@ impl<S: Sink> Encoder<'_, S> {
             }
         }
         if let Some(value) = runs.value(Field::Price) {
+            self.plain += 1;
             self.price(value, reference.value(number, Field::Price));
         }
         for field in [Field::NearPrice, Field::FarPrice] {
             if let Some(value) = runs.value(field) {
+                self.plain += 1;
                 self.near(value, reference.value(number, field));
             }
         }
         for field in [Field::SelectionStatus, Field::ReductionFactor, Field::StartingPrice] {
             if let Some(value) = runs.value(field) {
+                self.plain += 1;
                 number::write(self.sink, LOOSE, loose(field), Shape::Usual, value);
             }
         }
@@ -229,6 +253,7 @@ impl<S: Sink> Encoder<'_, S> {
             }
             before = Some(index);
             let held = reference.volume(number, Field::Traded, cell.key.price);
+            self.plain += 1 + amount_length(cell.value, held);
             traded.grows = traded.grows.wrapping_add(cell.value.wrapping_sub(held) as i64);
             let context = fell * 8 + (fields & 7);
             fell = usize::from(cell.value < held);
@@ -507,6 +532,7 @@ impl<S: Sink> Encoder<'_, S> {
     ) -> Result<(), Unfit> {
         self.settle();
         let value = cell.value;
+        self.plain += 1 + amount_length(value, held);
         if held == 0 {
             return self.new_amount(number, book, rung, count, value);
         }
@@ -572,6 +598,15 @@ impl<S: Sink> Encoder<'_, S> {
             }
         }
         self.seen.note(by);
+    }
+}
+
+/// Length of a rung's amount in the plain encoding, which has none for a rung that goes.
+fn amount_length(value: u64, held: u64) -> usize {
+    match (value, held) {
+        (0, _) => 0,
+        (value, 0) => varint::length(value),
+        (value, held) => varint::length(varint::zigzag(value.wrapping_sub(held) as i64)),
     }
 }
 
