@@ -13,7 +13,7 @@ use oddswire_feeds::betfair::{Adapter, Message, Recording as FeedRecording};
 use oddswire_model::Commit;
 use serde_json::Deserializer;
 
-use crate::MeasureError;
+use crate::{MeasureError, compress};
 
 /// All messages of a recorded Betfair stream.
 ///
@@ -131,6 +131,16 @@ impl Recording {
     /// The bytes of a message as recorded, without the end of its line.
     pub fn text(&self, message: &RecordedMessage) -> &[u8] {
         &self.text[message.text.clone()]
+    }
+
+    /// What `bzip2 -9` makes of the messages, a line each.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub fn bzip2_bytes(&self) -> io::Result<u64> {
+        let lines = self.messages.iter().flat_map(|message| [self.text(message), b"\n"]);
+        let text: Vec<u8> = lines.flatten().copied().collect();
+        compress::bzip2(&text, &|_| {})
     }
 
     /// The messages that change something: number of the message, and the commit.

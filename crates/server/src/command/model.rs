@@ -156,10 +156,11 @@ fn eval(model: &str, files: &[PathBuf], by_sport: bool, json: bool) -> anyhow::R
     }
     let simulated = if fixed.is_none() { simulated()? } else { Vec::new() };
     let (mut rows, mut shares, mut all) = (Vec::new(), Vec::new(), Counts::default());
+    let mut of_bzip2 = Vec::new();
     if !json {
         println!(
-            "{:44} {:>8} {:>9} {:>9} {:>8} {:>6}",
-            "recording", "messages", "B/message", "of JSON", "deltas", "unfit"
+            "{:44} {:>8} {:>9} {:>9} {:>9} {:>8} {:>6}",
+            "recording", "messages", "B/message", "of JSON", "of bzip2", "deltas", "unfit"
         );
     }
     for source in &sources {
@@ -176,40 +177,52 @@ fn eval(model: &str, files: &[PathBuf], by_sport: bool, json: bool) -> anyhow::R
         let raw: u64 = messages.iter().map(|message| source.recording.text(message).len() as u64).sum();
         let messages = messages.len();
         let share = sizes.payload as f64 / raw as f64;
+        let bzip2 = source.recording.bzip2_bytes().context("bzip2 has no memory")?;
+        let share_of_bzip2 = sizes.payload as f64 / bzip2.max(1) as f64;
         if messages >= 1_000 {
             shares.push(share);
+            of_bzip2.push(share_of_bzip2);
             // Costs are of the model's own bits, so each file is added with the model that it was judged by.
             all.add(&source.trained.deltas, 1.0);
         }
         let name = source.recording.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
         if json {
-            rows.push(serde_json::json!({ "file": name, "messages": messages, "raw_json": raw, "compact": sizes.payload,
+            rows.push(serde_json::json!({ "file": name, "messages": messages, "raw_json": raw, "compact": sizes.payload, "bzip2": bzip2,
                 "deltas": source.trained.frames, "unfit": source.trained.unfit }));
         } else {
             println!(
-                "{name:44} {messages:8} {:9.1} {:8.2}% {:8} {:6}",
+                "{name:44} {messages:8} {:9.1} {:8.2}% {:9.3} {:8} {:6}",
                 sizes.payload as f64 / messages.max(1) as f64,
                 share * 100.0,
+                share_of_bzip2,
                 source.trained.frames,
                 source.trained.unfit
             );
         }
     }
-    let logs: f64 = shares.iter().map(|share: &f64| share.ln()).sum();
-    let mean = (!shares.is_empty()).then(|| (logs / shares.len() as f64).exp());
+    let mean = geometric_mean(&shares);
+    let mean_of_bzip2 = geometric_mean(&of_bzip2);
     if json {
-        println!("{}", serde_json::json!({ "files": rows, "geometric_mean": mean }));
+        println!(
+            "{}",
+            serde_json::json!({ "files": rows, "geometric_mean": mean, "geometric_mean_of_bzip2": mean_of_bzip2 })
+        );
         return Ok(());
     }
-    if let Some(mean) = mean {
+    if let (Some(mean), Some(of_bzip2)) = (mean, mean_of_bzip2) {
         println!(
-            "geometric mean of {} files of 1,000 messages and more: {:.3} %",
+            "geometric mean of {} files of 1,000 messages and more: {:.3} % of the JSON, {of_bzip2:.3} of bzip2 -9 of the whole file",
             shares.len(),
             mean * 100.0
         );
     }
     tables(&all, &fixed.unwrap_or_else(Model::shipped));
     Ok(())
+}
+
+fn geometric_mean(shares: &[f64]) -> Option<f64> {
+    let logs: f64 = shares.iter().map(|share| share.ln()).sum();
+    (!shares.is_empty()).then(|| (logs / shares.len() as f64).exp())
 }
 
 /// Where the bits of deltas go.
