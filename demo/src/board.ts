@@ -1,4 +1,5 @@
-import type { Market, OddsFormat } from '@oddswire/web';
+import type { Market } from '@oddswire/web';
+import type { OddsFormat } from '@oddswire/web/odds';
 
 import { byId, make, setText } from './element.js';
 import { MarketView } from './market-view.js';

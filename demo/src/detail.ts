@@ -1,4 +1,5 @@
-import type { Market, OddsFormat, Selection } from '@oddswire/web';
+import type { Market, Selection } from '@oddswire/web';
+import type { OddsFormat } from '@oddswire/web/odds';
 
 import { byId, make, setData, setText } from './element.js';
 import { Ladder, money } from './ladder.js';

@@ -1,4 +1,5 @@
-import { formatOdds, type OddsFormat, type Rung, type Selection } from '@oddswire/web';
+import type { Rung, Selection } from '@oddswire/web';
+import { formatOdds, type OddsFormat } from '@oddswire/web/odds';
 
 import { make, setData, setText } from './element.js';
 import type { Look } from './look.js';

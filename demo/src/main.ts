@@ -1,4 +1,5 @@
-import type { Market, OddsFormat, View } from '@oddswire/web';
+import type { Market, View } from '@oddswire/web';
+import type { OddsFormat } from '@oddswire/web/odds';
 
 import { Board, EVERYTHING, type Filter } from './board.js';
 import { ConnectionView } from './connection.js';

@@ -1,4 +1,5 @@
-import type { Market, OddsFormat, Selection } from '@oddswire/web';
+import type { Market, Selection } from '@oddswire/web';
+import type { OddsFormat } from '@oddswire/web/odds';
 
 import { make, setData } from './element.js';
 import { isFinished, LABELS, type Look, lookOf, shownPrice } from './look.js';
