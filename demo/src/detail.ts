@@ -36,7 +36,7 @@ export class Detail implements Painted {
   readonly #title = byId('market-title');
   readonly #body = byId('market-body');
   readonly #figures = new Map<string, HTMLElement>();
-  readonly #where = make('p', 'where');
+  readonly #where = make('p', 'where', make('span'), make('span', 'nowrap'), make('span'));
   readonly #standing = make('p', 'standing');
   readonly #selections = make('table', 'runners');
   readonly #ladder = new Ladder();
@@ -82,7 +82,7 @@ export class Detail implements Painted {
     const look = lookOf(market);
     const place = placeOf(market);
     setText(this.#title, place.name);
-    setText(this.#where, [place.fixtureName, place.score, place.competition].filter(Boolean).join(' · '));
+    [place.fixtureName, place.score, place.competition].forEach((text, at) => setText(this.#where.children[at] as HTMLElement, text));
     setData(this.#body, 'look', look);
     setText(this.#standing, `${LABELS[look]}${market.inPlay && look === 'open' ? ', in play' : ''}. ${MEANINGS[look]}`);
     this.tick();

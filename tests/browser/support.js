@@ -9,6 +9,8 @@ import { chromium } from 'playwright-core';
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 const START_WITHIN_MS = 30_000;
+/** Whether the page is taken from where demo/ builds it to, and not from the server: it can be tried without building a server. */
+const IS_PAGE_BUILT = process.env['BOARD_PAGE'] === 'built';
 
 /** The first path that there is. `what` says how to get it otherwise. */
 function find(named, candidates, what) {
@@ -87,10 +89,10 @@ export class Demo {
 
 /** A browser whose timings are not those of a hidden window. */
 export function launch() {
-  return chromium.launch({
-    executablePath: browserPath(),
-    args: ['--no-sandbox', '--disable-dev-shm-usage', '--js-flags=--expose-gc', '--disable-background-timer-throttling', '--disable-renderer-backgrounding'],
-  });
+  const args = ['--no-sandbox', '--disable-dev-shm-usage', '--disable-background-timer-throttling', '--disable-renderer-backgrounding'];
+  // A page that comes from nowhere may not connect to this machine otherwise.
+  if (IS_PAGE_BUILT) args.push('--disable-features=LocalNetworkAccessChecks');
+  return chromium.launch({ executablePath: browserPath(), args });
 }
 
 /**
@@ -108,9 +110,21 @@ export async function open(browser, demo, options = {}) {
   page.on('console', (message) => {
     if (message.type() === 'error' && !/WebSocket connection|ERR_/.test(message.text())) page.faults.push(message.text());
   });
+  if (IS_PAGE_BUILT) await routeBuilt(page, demo);
   await page.goto(demo.url);
   await live(page);
   return page;
+}
+
+/** Answers for the server with what demo/ has built. */
+async function routeBuilt(page, demo) {
+  for (const [path, contentType] of [['', 'text/html'], ['board.js', 'text/javascript'], ['board.css', 'text/css']]) {
+    const file = `${REPOSITORY}crates/gateway/page/${path || 'index.html'}`;
+    await page.route(
+      (url) => url.origin === new URL(demo.url).origin && url.pathname === `/${path}`,
+      (route) => route.fulfill({ path: file, contentType: `${contentType}; charset=utf-8` }),
+    );
+  }
 }
 
 /** Waits until everything is here, and prices are offered. */
