@@ -43,7 +43,7 @@ export class Detail implements Painted {
   #rows: Row[] = [];
   #market: Market | undefined;
   #chosen: Selection | undefined;
-  readonly isNear = true;
+  readonly isUrgent = true;
 
   constructor(painter: Painter, format: () => OddsFormat) {
     this.#painter = painter;

@@ -32,6 +32,7 @@ export class MarketView implements Painted {
   #version = -1;
   #shownFormat: OddsFormat | undefined;
   #look: Look | undefined;
+  /** Whether somebody can see it, or nearly. */
   isNear = true;
   place: Place;
   /** What a search looks through, in lower case. */
@@ -60,6 +61,10 @@ export class MarketView implements Painted {
 
   get isInPlay(): boolean {
     return this.market.inPlay;
+  }
+
+  get isUrgent(): boolean {
+    return this.isNear || (this.#look === 'open' && lookOf(this.market) !== 'open');
   }
 
   paint(): void {

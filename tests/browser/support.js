@@ -1,7 +1,7 @@
 /** A server, a browser, and the board in it. */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -84,6 +84,49 @@ export class Demo {
     const ended = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGKILL');
     await ended;
+  }
+}
+
+/** A way to a server that can be cut and mended. */
+export class Line {
+  #sockets = new Set();
+  #server;
+  #isCut = false;
+
+  static async to(demo) {
+    const line = new Line();
+    const [host, port] = demo.http.split(':');
+    line.#server = createServer((near) => {
+      if (line.#isCut) return near.destroy();
+      const far = connect(Number(port), host);
+      for (const [socket, other] of [[near, far], [far, near]]) {
+        line.#sockets.add(socket);
+        socket.setNoDelay(true);
+        socket.on('error', () => {});
+        socket.on('close', () => {
+          line.#sockets.delete(socket);
+          other.destroy();
+        });
+        socket.pipe(other);
+      }
+    });
+    await new Promise((resolve) => line.#server.listen(0, '127.0.0.1', resolve));
+    line.url = `http://127.0.0.1:${line.#server.address().port}/`;
+    return line;
+  }
+
+  cut() {
+    this.#isCut = true;
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  mend() {
+    this.#isCut = false;
+  }
+
+  close() {
+    this.cut();
+    this.#server.close();
   }
 }
 
