@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
+import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -12,25 +13,24 @@ const START_WITHIN_MS = 30_000;
 /** Whether the page is taken from where demo/ builds it to, and not from the server: it can be tried without building a server. */
 const IS_PAGE_BUILT = process.env['BOARD_PAGE'] === 'built';
 
-/** The first path that there is. `what` says how to get it otherwise. */
-function find(named, candidates, what) {
+/** The named path, or the first of the candidates that there is; `remedy` says what to do otherwise. */
+function find(named, candidates, what, remedy) {
   const found = (named ? [named] : candidates).find((path) => existsSync(path));
-  if (!found) throw new Error(`${(named ? [named] : candidates).join(', ')}: not there; ${what}`);
+  if (!found) throw new Error(`${what}: ${named ?? 'none'} is not there; ${remedy}`);
   return found;
 }
 
 /** A Chromium of the system: the tests bring none of their own. */
 export function browserPath() {
-  return find(
-    process.env['CHROMIUM'],
-    ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome', '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome'],
-    'install one (`apt-get install chromium`) or set CHROMIUM',
-  );
+  const names = ['chromium', 'chromium-browser', 'google-chrome'];
+  const onPath = names.flatMap((name) => process.env['PATH'].split(delimiter).map((folder) => join(folder, name)));
+  const onMac = '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome';
+  return find(process.env['CHROMIUM'], [...onPath, onMac], 'Chromium', 'install one (`apt-get install chromium`) or set CHROMIUM');
 }
 
 function serverPath() {
   const built = ['release', 'debug'].map((profile) => `${REPOSITORY}target/${profile}/oddswire`);
-  return find(process.env['ODDSWIRE_BIN'], built, 'run `cargo build -p oddswire-server`, or set ODDSWIRE_BIN');
+  return find(process.env['ODDSWIRE_BIN'], built, 'the server', 'run `cargo build -p oddswire-server`, or set ODDSWIRE_BIN');
 }
 
 async function freePort() {
