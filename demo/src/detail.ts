@@ -48,6 +48,8 @@ export class Detail implements Painted {
   constructor(painter: Painter, format: () => OddsFormat) {
     this.#painter = painter;
     this.#format = format;
+    // Whoever listens to the chosen market hears when it is suspended.
+    this.#standing.ariaLive = 'polite';
   }
 
   get market(): Market | undefined {

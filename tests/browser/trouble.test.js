@@ -114,6 +114,8 @@ test('a frozen server makes everything stale, and a thawed one live', async () =
   const page = await open(browser, demo);
   const times = [];
   while (times.length < FREEZES) {
+    // A page that has just come has much to paint, and reads the server's last words late.
+    await sleep(1500);
     demo.signal('SIGSTOP');
     const staleMs = await untilNothingIsOffered(page, 2 * STALE_AT_LAST_MS).finally(() => demo.signal('SIGCONT'));
     times.push(staleMs);
