@@ -7,7 +7,7 @@ import { Detail, titleOf } from './detail.js';
 import { byId, make, setText } from './element.js';
 import { Feed } from './feed.js';
 import { Meter } from './meter.js';
-import { title } from './names.js';
+import { counted, title } from './names.js';
 import { Painter } from './painter.js';
 import { moveFocus } from './roving.js';
 import { loadSettings, type Settings, storeSettings } from './settings.js';
@@ -117,7 +117,7 @@ function showShape(): void {
     chip.setAttribute('aria-pressed', String(chip.dataset['sport'] === filter.sport));
   }
   const shown = board.shown();
-  setText(byId('shown'), shown.length === board.size ? `${board.size} markets` : `${shown.length} of ${board.size} markets`);
+  setText(byId('shown'), shown.length === board.size ? counted(board.size) : `${shown.length} of ${counted(board.size)}`);
   // The Tab key stops once at the board.
   if (!document.querySelector('#board .open[tabindex="0"]:not([hidden] *)')) {
     const first = shown[0] === undefined ? undefined : board.view(shown[0]);
