@@ -83,8 +83,17 @@ fn clauses_and_vectors_name_each_other() {
         }
     }
     let areas = [
-        "varint/", "digest/", "client/", "piece/", "frame/", "session/", "invalid/", "coder/", "model/",
+        "varint/",
+        "digest/",
+        "client/",
+        "piece/",
+        "frame/",
+        "session/",
+        "invalid/",
+        "coder/",
+        "model/",
         "compact/",
+        "compressed/",
     ];
     let cited = text
         .split('`')

@@ -29,8 +29,8 @@ pub(crate) struct Head {
 /// The first delta of a compact frame, coded together with the head.
 pub(crate) struct First<'a> {
     pub(crate) lead: Lead,
-    /// Bytes of the delta that follow the head.
-    pub(crate) tail_len: usize,
+    /// The delta's own piece.
+    pub(crate) piece: &'a [u8],
     /// Whether the group follows no other market.
     pub(crate) is_sole: bool,
     pub(crate) model: &'a Model,
@@ -38,7 +38,7 @@ pub(crate) struct First<'a> {
 }
 
 impl Head {
-    /// Appends the head. The bytes of the first delta, if there is one that can be coded together with it, must follow.
+    /// Appends the head, and with it the first delta, if there is one that can be coded together with it.
     pub(crate) fn write(&self, first: Option<First<'_>>, out: &mut FrameBuilder) {
         if first.is_none() {
             out.advance(self.step, self.sequence, self.time_step);
@@ -49,9 +49,15 @@ impl Head {
         if self.cause != Conflation::None {
             out.conflated(self.cause);
         }
-        if let Some(First { lead, tail_len, is_sole, model, scratch }) = first {
+        if let Some(First { lead, piece, is_sole, model, scratch }) = first {
             let Self { step, sequence, time_step, .. } = *self;
-            out.lead(&LeadHead { step, sequence, time_step, is_sole }, &lead, tail_len, model, scratch);
+            out.lead_or_advance(
+                &LeadHead { step, sequence, time_step, is_sole },
+                &lead,
+                piece,
+                model,
+                scratch,
+            );
         }
     }
 }

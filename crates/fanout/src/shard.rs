@@ -305,13 +305,12 @@ impl Shard {
         chain.cursor = cursor;
         self.head.clear();
         let first = lead.zip(flush.model.as_ref()).map(|(lead, model)| {
-            // The head replaces all of the piece but its tail.
-            let (start, whole) = self.picked[0];
-            let tail_len = (start + whole) as usize - lead.tail_at;
-            self.picked[0] = (lead.tail_at as u32, tail_len as u32);
-            length -= whole as usize - tail_len;
+            // The head takes the first piece's place.
+            let (start, whole) = std::mem::take(&mut self.picked[0]);
+            length -= whole as usize;
+            let piece = &flush.bytes[start as usize..][..whole as usize];
             let is_sole = chain.lanes.len() == 1 && moved.is_none();
-            First { lead, tail_len, is_sole, model, scratch: &mut self.lead }
+            First { lead, piece, is_sole, model, scratch: &mut self.lead }
         });
         head.write(first, &mut self.head);
         let length = self.head.len() + length;

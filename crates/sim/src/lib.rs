@@ -17,6 +17,7 @@ mod book;
 mod check;
 mod compare;
 mod config;
+mod disorder;
 mod disturb;
 mod end;
 mod fault;

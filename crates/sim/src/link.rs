@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use oddswire_fanout::ConnectionId;
 
-use crate::random::Random;
+use crate::{disorder::Disorder, random::Random};
 
 /// Names a link for as long as the simulation lasts.
 pub(crate) type LinkNumber = u64;
@@ -29,6 +29,8 @@ pub(crate) struct Link {
     last_up_ms: u64,
     latency_ms: u64,
     bytes_per_ms: u64,
+    /// What has not come through, or not yet.
+    pub(crate) disorder: Disorder,
 }
 
 impl Link {
@@ -47,6 +49,7 @@ impl Link {
             last_up_ms: 0,
             latency_ms: *random.pick(&[1, 5, 20, 60, 200]),
             bytes_per_ms: if is_wide { bytes_per_ms.max(500) } else { bytes_per_ms },
+            disorder: Disorder::default(),
         }
     }
 
@@ -63,14 +66,10 @@ impl Link {
         self.line_free_ms
     }
 
-    /// When a frame that left at a time arrives. One that is overtaken does not hold the others up.
-    pub(crate) fn arrival(&mut self, left_ms: u64, extra_ms: u64, is_overtaken: bool) -> u64 {
-        let at_ms = (left_ms + self.latency_ms + extra_ms).max(self.last_down_ms);
-        if is_overtaken {
-            return at_ms + self.latency_ms + 50;
-        }
-        self.last_down_ms = at_ms;
-        at_ms
+    /// When a frame that left at a time arrives.
+    pub(crate) fn arrival(&mut self, left_ms: u64, extra_ms: u64) -> u64 {
+        self.last_down_ms = (left_ms + self.latency_ms + extra_ms).max(self.last_down_ms);
+        self.last_down_ms
     }
 
     /// When a client's message arrives that it sends now.

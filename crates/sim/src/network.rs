@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use oddswire_fanout::{ConnectionId, Delivery, MAX_CONTROL_FRAMES};
 use oddswire_session::Connection;
-use oddswire_wire::{decode_frame, limits::FRAMES_JOINED_MAX};
+use oddswire_wire::{LeadBytes, decode_frame, limits::FRAMES_JOINED_MAX};
 
 use crate::{
     fault::Fault,
@@ -195,7 +195,7 @@ impl Simulation {
                     if let Some(number) = self.gateway.links.get(connection).copied() {
                         let link = &mut self.links[number as usize];
                         let left_ms = link.push(self.schedule.now_ms(), &[]);
-                        let at_ms = link.arrival(left_ms, 0, false);
+                        let at_ms = link.arrival(left_ms, 0);
                         self.schedule.at(at_ms, Happening::ClientLearns { link: number });
                         self.gateway_learns(number);
                     }
@@ -218,7 +218,7 @@ impl Simulation {
         for frame in frames {
             if self.faults.strikes(Fault::CutMidFrame) {
                 let keep = self.faults.random(Fault::CutMidFrame).index(frame.len().max(1));
-                let at_ms = self.links[number as usize].arrival(left_ms, 0, false);
+                let at_ms = self.links[number as usize].arrival(left_ms, 0);
                 self.schedule.at(at_ms, Happening::CutShort { link: number, bytes: frame.slice(..keep) });
                 self.schedule.at(at_ms, Happening::GatewayLearns { link: number });
                 return;
@@ -230,19 +230,12 @@ impl Simulation {
             if self.faults.strikes(Fault::Delay) {
                 extra_ms += self.faults.random(Fault::Delay).below(1_500);
             }
-            let is_counted = is_counted(frame);
-            let is_overtaken = is_counted && self.faults.strikes(Fault::ReorderFrames);
-            let at_ms = self.links[number as usize].arrival(left_ms, extra_ms, is_overtaken);
-            let mut bytes = frame.clone();
-            if self.faults.strikes(Fault::FlipFrame) {
-                bytes = flip(&bytes, self.faults.random(Fault::FlipFrame).next());
-            }
-            if is_counted && self.faults.strikes(Fault::DuplicateFrame) {
-                let later_ms = self.faults.random(Fault::DuplicateFrame).below(100);
-                let again = Happening::Arrives { link: number, bytes: bytes.clone() };
-                self.schedule.at(at_ms + later_ms, again);
-            }
-            if !is_counted || !self.faults.strikes(Fault::DropFrame) {
+            let at_ms = self.links[number as usize].arrival(left_ms, extra_ms);
+            let disorder = &mut self.links[number as usize].disorder;
+            for mut bytes in disorder.pass(frame, is_counted(frame), &mut self.faults) {
+                if self.faults.strikes(Fault::FlipFrame) {
+                    bytes = flip(&bytes, self.faults.random(Fault::FlipFrame).next());
+                }
                 self.schedule.at(at_ms, Happening::Arrives { link: number, bytes });
             }
         }
@@ -299,12 +292,11 @@ impl Simulation {
     }
 }
 
-/// Whether a frame is one of its group's chain or a heartbeat. Those are what sequences guard; answers and catch-ups
-/// are not counted, and transports neither lose nor repeat nor reorder them.
+/// Whether a frame is one of its group's chain or a heartbeat.
 fn is_counted(frame: &Bytes) -> bool {
-    const ADVANCE_TAG: u8 = 6 << 3;
-    const HEARTBEAT_TAG: u8 = 2 << 3 | 2;
-    matches!(frame.first(), Some(&(ADVANCE_TAG | HEARTBEAT_TAG)))
+    decode_frame(frame.clone()).is_ok_and(|frame| {
+        frame.advance.is_some() || LeadBytes::of(&frame) != Ok(None) || frame.heartbeat.is_some()
+    })
 }
 
 /// The same bytes but for one bit.

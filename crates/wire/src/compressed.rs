@@ -37,7 +37,7 @@ thread_local! {
 
 /// The fields of a frame with its definitions compressed, or as they are when that is not shorter.
 ///
-/// Only for receivers whose hello names the dictionary [`struct@DICTIONARY_ID`].
+/// Only for receivers whose hello names the dictionary [`static@DICTIONARY_ID`].
 pub fn compress_definitions(frame: Bytes) -> Bytes {
     let (mut definitions, mut others) = (Vec::new(), Vec::new());
     let mut reader = Reader::new(&frame);
@@ -69,6 +69,11 @@ fn skip(reader: &mut Reader<'_>) -> Option<u64> {
     match key & 7 {
         0 => {
             reader.read().ok()?;
+        }
+        // Eight bytes and four, which may be a lead's.
+        1 | 5 => {
+            let rest = reader.rest().get(if key & 7 == 1 { 8 } else { 4 }..)?;
+            *reader = Reader::new(rest);
         }
         2 => {
             let length = usize::try_from(reader.read().ok()?).ok()?;

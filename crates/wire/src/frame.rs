@@ -6,7 +6,7 @@ use prost::Message;
 
 use crate::{
     compact::{Lead, LeadHead, Model, Symbols},
-    compressed,
+    compressed, lead_bytes,
     limits::{FRAME_BYTES_MAX, FRAMES_JOINED_MAX, SEQUENCE_BITS},
     proto, varint,
 };
@@ -74,22 +74,48 @@ impl FrameBuilder {
     }
 
     /// Adds the head of a frame coded together with its first delta, which [`crate::piece::PieceEncoder`] encoded with
-    /// `model`. There is then no [`FrameBuilder::advance`]. The delta's own bytes, from
-    /// [`Lead::tail_at`] on, must follow at once; there are `tail_len` of them.
+    /// `model` as `piece`. There is then no [`FrameBuilder::advance`].
     pub fn lead(
         &mut self,
         head: &LeadHead,
         lead: &Lead,
-        tail_len: usize,
+        piece: &[u8],
         model: &Model,
         scratch: &mut LeadScratch,
     ) {
         let LeadScratch { symbols, bytes } = scratch;
         bytes.clear();
         head.write(lead, model, symbols, bytes);
-        self.bytes.push(14 << 3 | 2);
-        varint::write(&mut self.bytes, (bytes.len() + tail_len) as u64);
-        self.bytes.extend_from_slice(bytes);
+        bytes.extend_from_slice(&piece[piece.len() - lead.tail_len..]);
+        lead_bytes::write(bytes, &mut self.bytes);
+    }
+
+    /// Adds [`FrameBuilder::lead`], or [`FrameBuilder::advance`] and the piece, whichever is shorter: a step that the model
+    /// takes for all but impossible can be longer than the integer that says it.
+    pub fn lead_or_advance(
+        &mut self,
+        head: &LeadHead,
+        lead: &Lead,
+        piece: &[u8],
+        model: &Model,
+        scratch: &mut LeadScratch,
+    ) {
+        /// Tag and number.
+        const ADVANCE_LENGTH_MIN: usize = 2;
+        let start = self.bytes.len();
+        self.lead(head, lead, piece, model, scratch);
+        let end = self.bytes.len();
+        let length = end - start;
+        if length <= ADVANCE_LENGTH_MIN + piece.len() {
+            return;
+        }
+        self.advance(head.step, head.sequence, head.time_step);
+        self.pieces(piece);
+        if self.bytes.len() - end < length {
+            self.bytes.drain(start..end);
+        } else {
+            self.bytes.truncate(end);
+        }
     }
 
     /// From where the receiver may resume after this frame.

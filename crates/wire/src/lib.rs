@@ -22,6 +22,7 @@ mod compressed;
 mod definition;
 mod frame;
 pub mod json;
+mod lead_bytes;
 pub mod limits;
 pub mod piece;
 mod plain;
@@ -32,6 +33,7 @@ pub use client_message::{decode_client_message, encode_client_message, view_from
 pub use compressed::{DICTIONARY_ID, compress_definitions};
 pub use definition::KNOWN_NAMES;
 pub use frame::{FrameBuilder, FrameError, LeadScratch, decode_frame, decode_joined};
+pub use lead_bytes::LeadBytes;
 
 /// The generated messages of `proto/oddswire/wire/v1/wire.proto`.
 pub mod proto {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use oddswire_delta::{Base, MarketDelta};
-use oddswire_model::{Market, MarketNumber, PriceLadder, Revision, View};
+use oddswire_model::{Field, FieldKind, Market, MarketNumber, PriceLadder, Revision, SelectionNumber, View};
 
 use crate::{
     compact::{
@@ -136,28 +136,48 @@ impl PieceEncoder {
         encoding: Encoding,
         out: &mut Vec<u8>,
     ) -> Option<Lead> {
-        let has_definition = change.has_definition() || change.id.is_some();
-        if has_definition {
-            definition::encode(change, DEFINITION_TAG, out);
-        }
-        let reference = match change.base {
-            Base::At(_) => baseline.map_or(Reference::NOTHING, |(market, view)| Reference::of(market, view)),
-            Base::Nothing | Base::Since(_) => Reference::NOTHING,
-        };
+        let has_definition = encode_definition(change, out);
+        let start = out.len();
         if encoding == Encoding::Compact
-            && let Some(lead) = self.encode_compact(change, reference, target, out)
+            && let Some(lead) = self.compact(change, baseline, target, out)
         {
-            return lead.filter(|_| !has_definition);
+            let compact_end = out.len();
+            if compact_end - start <= plain_length_min(change) {
+                return lead.filter(|_| !has_definition);
+            }
+            self.encode_plain(change, reference(change, baseline), target.price_ladder(), out);
+            if out.len() - compact_end >= compact_end - start {
+                out.truncate(compact_end);
+                return lead.filter(|_| !has_definition);
+            }
+            // What the model takes for all but impossible can be longer than integers are.
+            out.drain(start..compact_end);
+            return None;
         }
-        self.encode_plain(change, reference, target.price_ladder(), out);
+        self.encode_plain(change, reference(change, baseline), target.price_ladder(), out);
         None
     }
 
-    /// `None` when the plain encoding must be used; otherwise the lead, if the piece is a delta.
-    fn encode_compact(
+    /// Appends a change in the compact encoding, whether or not that is shorter, for whoever tests decoders.
+    /// [`PieceEncoder::encode`] tells about the arguments and what is returned; `None` when the compact encoding cannot
+    /// say the change.
+    pub fn encode_compact(
         &mut self,
         change: &MarketDelta,
-        reference: Reference<'_>,
+        baseline: Option<(&Market, View)>,
+        target: &Market,
+        out: &mut Vec<u8>,
+    ) -> Option<Option<Lead>> {
+        let has_definition = encode_definition(change, out);
+        let lead = self.compact(change, baseline, target, out)?;
+        Some(lead.filter(|_| !has_definition))
+    }
+
+    /// Appends the cells; the lead, if they are a delta.
+    fn compact(
+        &mut self,
+        change: &MarketDelta,
+        baseline: Option<(&Market, View)>,
         target: &Market,
         out: &mut Vec<u8>,
     ) -> Option<Option<Lead>> {
@@ -168,7 +188,7 @@ impl PieceEncoder {
             write_age(sink, self.frame_time.saturating_sub(change.published_ms / TIME_STEP_MS));
         }
         let against = Against {
-            reference,
+            reference: reference(change, baseline),
             prices: target.price_ladder(),
             selections: target.selections().len(),
             is_catch_up: matches!(change.base, Base::Since(_)),
@@ -195,9 +215,9 @@ impl PieceEncoder {
         }
         varint::write(out, length as u64);
         out.extend_from_slice(body);
-        let tail_at = out.len();
         out.extend(self.reversed.iter().rev());
-        Some(is_delta.then_some(Lead { market: change.market, state, tail_at }))
+        let tail_len = self.reversed.len();
+        Some(is_delta.then_some(Lead { market: change.market, state, tail_len }))
     }
 
     fn encode_plain(
@@ -234,6 +254,42 @@ impl PieceEncoder {
         varint::write(out, body.len() as u64);
         out.extend_from_slice(body);
     }
+}
+
+/// Appends the market's definition, if it changes; says whether it does.
+fn encode_definition(change: &MarketDelta, out: &mut Vec<u8>) -> bool {
+    let has_definition = change.has_definition() || change.id.is_some();
+    if has_definition {
+        definition::encode(change, DEFINITION_TAG, out);
+    }
+    has_definition
+}
+
+/// What a change is measured against.
+fn reference<'a>(change: &MarketDelta, baseline: Option<(&'a Market, View)>) -> Reference<'a> {
+    match change.base {
+        Base::At(_) => baseline.map_or(Reference::NOTHING, |(market, view)| Reference::of(market, view)),
+        Base::Nothing | Base::Since(_) => Reference::NOTHING,
+    }
+}
+
+/// A length that no plain piece of a change falls below: tag, length and market, two bytes for each selection, one for
+/// each cell and another one for the amount of a rung that stands. Volumes that follow take none.
+fn plain_length_min(change: &MarketDelta) -> usize {
+    let mut length = 3;
+    let mut selection = SelectionNumber::MARKET;
+    for cell in &change.cells {
+        if cell.key.selection != selection {
+            selection = cell.key.selection;
+            length += 2;
+        }
+        length += match cell.key.field {
+            Field::TradedVolume | Field::MarketTradedVolume => 0,
+            field if field.kind() == FieldKind::Ladder => 1 + usize::from(cell.value > 0),
+            _ => 1,
+        };
+    }
+    length
 }
 
 /// The pieces of a frame: snapshots first, then deltas, then catch-ups. A delta that leads the frame is not among them.

@@ -157,9 +157,9 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.push(
         new("later-fields", "Fields that a later version added are passed over.", &["VER-1"])
             .hold(&[&held])
-            .receive_bytes("a delta, field 25 (bytes) and field 30 (integer)", {
+            .receive_bytes("a delta, field 40 (bytes) and field 30 (integer)", {
                 let frame = next(2, SEQUENCE + 1, &piece).finish();
-                [&frame[..], &from_hex("ca 01 02 ff ff f0 01 07")].concat().into()
+                [&frame[..], &from_hex("c2 02 02 ff ff f0 01 07")].concat().into()
             })
             .case_ending_with(&[&moved]),
     );

@@ -3,6 +3,7 @@
 mod client_messages;
 mod coder;
 mod compact;
+mod compressed;
 mod conversation;
 mod describe;
 mod digests;
@@ -65,6 +66,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.extend(invalid::cases());
     cases.extend(coder::cases());
     cases.extend(compact::cases());
+    cases.extend(compressed::cases());
     cases
 }
 

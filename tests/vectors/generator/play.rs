@@ -7,7 +7,7 @@ use oddswire_session::{
     ClientConfig, ClientError, ClientSession, Event, ResumeOutcome, ServerSession, SubscriptionRequest,
 };
 use oddswire_wire::{
-    FrameError,
+    FrameError, LeadBytes,
     compact::{LeadReader, Model},
     decode_client_message, decode_frame, encode_client_message, json,
     piece::{self, Encoding, FrameContext, PieceError, PieceKind, TIME_STEP_MS},
@@ -78,8 +78,8 @@ fn client_message(input: &Value, bytes: &Bytes) -> Value {
 
 fn session(input: &Value, frames: &[Bytes]) -> Value {
     let encoding = if input["encoding"] == "compact" { Encoding::Compact } else { Encoding::Plain };
-    let config =
-        ClientConfig { agent: "vectors/1".into(), token: String::new(), encoding, has_dictionary: false };
+    let has_dictionary = input["dictionary"].is_string();
+    let config = ClientConfig { agent: "vectors/1".into(), token: String::new(), encoding, has_dictionary };
     let mut client = ClientSession::new(config);
     let mut model = Model::shipped();
     let view: View = input["view"].as_str().expect("a view").parse().expect("a view");
@@ -175,8 +175,8 @@ fn piece_errors(client: &ClientSession, model: &Model, frame: &proto::ServerFram
 
 /// The error of the delta that leads a frame.
 fn lead_error(client: &ClientSession, model: &Model, frame: &proto::ServerFrame) -> Option<Value> {
-    let lead = Some(&frame.lead).filter(|lead| !lead.is_empty())?;
-    let lead = LeadReader::new(lead, model).ok()?;
+    let lead = LeadBytes::of(frame).ok()??;
+    let lead = LeadReader::new(lead.as_slice(), model).ok()?;
     if lead.market().is_none() && client.len() != 1 {
         return None;
     }

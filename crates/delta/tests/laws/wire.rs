@@ -4,7 +4,7 @@ use bytes::Bytes;
 use oddswire_delta::{MarketDelta, apply, catch_up, diff, snapshot, start};
 use oddswire_model::{Market, Revision, View};
 use oddswire_wire::{
-    FrameBuilder, LeadScratch,
+    FrameBuilder, LeadBytes, LeadScratch,
     compact::{LeadHead, LeadReader, Model},
     decode_frame,
     piece::{self, Encoding, FrameContext, PieceEncoder, PieceError, PieceKind, TIME_STEP_MS},
@@ -171,15 +171,23 @@ proptest! {
         encoder.set_frame_time(to.published_ms());
         let mut bytes = Vec::new();
         let lead = encoder.encode(&change, Some((from, view)), to, Encoding::Compact, &mut bytes);
+        let mut plain = Vec::new();
+        encoder.encode(&change, Some((from, view)), to, Encoding::Plain, &mut plain);
+        prop_assert!(bytes.len() <= plain.len());
         let Some(lead) = lead else { return Ok(()) };
         let mut frame = FrameBuilder::new();
         let head = LeadHead { step, sequence, time_step, is_sole };
-        let tail = &bytes[lead.tail_at..];
         let model = encoder.model().clone();
-        frame.lead(&head, &lead, tail.len(), &model, &mut LeadScratch::default());
-        frame.pieces(tail);
+        frame.lead_or_advance(&head, &lead, &bytes, &model, &mut LeadScratch::default());
+        // And it is never longer than the plain frame.
+        let mut plain_frame = FrameBuilder::new();
+        plain_frame.advance(step, sequence, time_step);
+        plain_frame.pieces(&plain);
+        prop_assert!(frame.len() <= plain_frame.len(), "{} and {}", frame.len(), plain_frame.len());
         let frame = decode_frame(frame.finish()).unwrap();
-        let reader = LeadReader::new(&frame.lead, &model).unwrap();
+        // A head that would be longer than a plain one is a plain one.
+        let Some(string) = LeadBytes::of(&frame).unwrap() else { return Ok(()) };
+        let reader = LeadReader::new(string.as_slice(), &model).unwrap();
         prop_assert_eq!(reader.head(), LeadHead { sequence: sequence % 4, ..head });
         prop_assert_eq!(reader.market(), (!is_sole).then(|| to.number()));
         let mut held = mirror(from, view);

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use oddswire_delta::{Base, MarketDelta, apply, start};
 use oddswire_model::{Attributes, Digest, Epoch, MarketNumber, MarketStatus, Revision, StatusEdge, View};
 use oddswire_wire::{
-    FrameError,
+    FrameError, LeadBytes,
     compact::{LeadReader, Model, ModelError},
     decode_frame, decode_joined,
     limits::{FRAMES_JOINED_MAX, RESYNC_MARKETS_MAX, SEQUENCE_BITS},
@@ -98,7 +98,10 @@ impl ClientSession {
             self.subscribed(&subscribed)?;
         }
         let model = self.model.clone();
-        let lead = self.lead(&frame, &model)?;
+        let malformed = |error: PieceError| FrameError::Malformed(error.to_string());
+        let lead = LeadBytes::of(&frame).map_err(malformed)?;
+        let lead = lead.as_ref().map(|lead| LeadReader::new(lead.as_slice(), &model));
+        let lead = lead.transpose().map_err(malformed)?;
         // A frame about the only market held does not fit a receiver who holds several.
         let fits = lead.as_ref().is_none_or(|lead| lead.market().is_some() || self.mirrors.len() == 1);
         if !fits || !self.follows(&frame, lead.as_ref()) {
@@ -164,20 +167,6 @@ impl ClientSession {
     fn is_answered(&self) -> bool {
         self.unsubscribing == 0
             && self.subscriptions.values().all(|subscription| subscription.unanswered == 0)
-    }
-
-    /// Reads the head of a compact frame.
-    fn lead<'a>(
-        &self,
-        frame: &'a proto::ServerFrame,
-        model: &'a Model,
-    ) -> Result<Option<LeadReader<'a>>, FrameError> {
-        if frame.lead.is_empty() {
-            return Ok(None);
-        }
-        LeadReader::new(&frame.lead, model)
-            .map(Some)
-            .map_err(|error| FrameError::Malformed(error.to_string()))
     }
 
     /// Moves the session's position, or finds that the frame does not follow what was received before.

@@ -25,8 +25,8 @@ pub struct Lead {
     pub market: MarketNumber,
     /// In which state its coding ended.
     pub(crate) state: u32,
-    /// Where, in the piece's bytes, those begin that did not fit into the state.
-    pub tail_at: usize,
+    /// How many bytes at the piece's end did not fit into the state.
+    pub(crate) tail_len: usize,
 }
 
 /// What a frame says before its first delta.

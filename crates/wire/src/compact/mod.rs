@@ -1,8 +1,8 @@
 //! The compact encoding of cells: entropy-coded with static probabilities.
 //!
-//! Every decision that describes a change ("which rung?", "how much?") is a symbol of a [`layout`] table, in a [`context`]
+//! Every decision that describes a change ("which rung?", "how much?") is a symbol of a `layout` table, in a `context`
 //! that both ends work out from what they hold and from what was read before. A [`Model`] says how likely each symbol is,
-//! and the [`coder`] spends as many bits as that is worth. There is no state between frames: a piece decodes for
+//! and the `coder` spends as many bits as that is worth. There is no state between frames: a piece decodes for
 //! anybody who is at its base, and is encoded once for all of them.
 //!
 //! docs/protocol.md, clauses [COMPACT-1] to [COMPACT-9], is normative; this module follows it clause by clause.

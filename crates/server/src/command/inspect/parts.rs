@@ -38,7 +38,7 @@ pub(super) fn tell(
             let says = format!("{}, sequence {}, {freshness}", Revision(beat.revision), beat.sequence);
             report.part("heartbeat", weight, &says);
         }
-        3 => {
+        24 => {
             let subscribed = proto::Subscribed::decode(content)?;
             let says = format!(
                 "number {}, rate {} ms, {} markets, {}{}",
@@ -50,12 +50,12 @@ pub(super) fn tell(
             );
             report.part("subscribed", weight, &says);
         }
-        4 => {
+        25 => {
             let error = proto::Error::decode(content)?;
             let says = format!("{}: {}", error.code().as_str_name(), printable(&error.message));
             report.part("error", weight, &says);
         }
-        5 => {
+        26 => {
             let drain = proto::Drain::decode(content)?;
             let says = format!("move; reconnect after {} ms", drain.reconnect_after_ms);
             report.part("drain", weight, &says);

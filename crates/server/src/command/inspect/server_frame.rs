@@ -4,6 +4,7 @@ use bytes::Bytes;
 use oddswire_delta::{Base, MarketDelta};
 use oddswire_model::{MarketNumber, Revision};
 use oddswire_wire::{
+    LeadBytes,
     compact::{LeadReader, Model},
     decode_frame,
     limits::SEQUENCE_BITS,
@@ -102,17 +103,20 @@ impl Reader {
 
     /// How far a frame advances the revision and the producers' clock, if it does.
     fn advance(&self, frame: &ServerFrame) -> Option<(u64, u64)> {
-        if frame.lead.is_empty() {
+        let Some(lead) = LeadBytes::of(frame).ok()? else {
             let step = frame.revision_step.unwrap_or(1);
             return frame.advance.map(|advance| (step, advance >> SEQUENCE_BITS));
-        }
-        let head = LeadReader::new(&frame.lead, &self.model).ok()?.head();
+        };
+        let head = LeadReader::new(lead.as_slice(), &self.model).ok()?.head();
         Some((head.step, head.time_step))
     }
 
     fn part(&mut self, bytes: &Bytes, field: &Field, since: Revision, report: &mut Report) {
         let weight = field.span.len();
         match &field.content {
+            Content::Integer(value) if field.number == 3 => {
+                self.lead(&value.to_be_bytes(), Place { weight, at: field.span.start }, report);
+            }
             Content::Integer(value) => self.integer(field.number, *value, weight, report),
             Content::Bytes(at) => {
                 let content = bytes.slice(at.clone());
@@ -141,6 +145,10 @@ impl Reader {
                         }
                     }
                 }
+            }
+            Content::Fixed if matches!(field.number, 4 | 5) => {
+                let string = bytes.slice(field.span.start + 1..field.span.end);
+                self.lead(&string, Place { weight, at: field.span.start }, report);
             }
             Content::Fixed => {
                 report.part("unknown", weight, &format!("field {} of a later version", field.number));

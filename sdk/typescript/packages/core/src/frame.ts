@@ -28,9 +28,9 @@ const PIECE_FIELDS = [
 const SERVER_FRAME = [
   'fuuusxb', // 1 welcome: epoch, revision, encoding, heartbeat interval, session, model and its bytes
   'uuuu', // 2 heartbeat: revision, freshness, now, sequence
-  'uuuuu', // 3 subscribed: subscription, rate, markets, resume, ended
-  'usu', // 4 error: code, message, subscription
-  'u ', // 5 drain: reconnect after
+  'u', // 3 lead, as a number
+  'q', // 4 lead, in four bytes
+  'Q', // 5 lead, in eight bytes
   'u', // 6 advance
   'u', // 7 cursor
   'uuuu', // 8 position: revision, sequence, since, time
@@ -48,6 +48,10 @@ const SERVER_FRAME = [
   'p', // 20 removed
   'b', // 21 compact snapshots
   'b', // 22 compact catch-ups
+  ' ', // 23 compressed: not offered
+  'uuuuu', // 24 subscribed: subscription, rate, markets, resume, ended
+  'usu', // 25 error: code, message, subscription
+  'u ', // 26 drain: reconnect after
 ];
 
 /** A frame taken apart. Pieces in it are still encoded, and share its bytes. */

@@ -6,7 +6,7 @@ import { type Reader, utf8 } from './reader.js';
  *
  * - `u` integer or boolean, `z` signed integer, `i` 64-bit id as decimal text, `f` 64 fixed bits as hexadecimal text, `s` text
  * - `p` packed integers; `r` repeated texts and `o` an integer that is written even if it is 0 (when writing)
- * - `x` 32 fixed bits
+ * - `x` 32 fixed bits; `q` and `Q` 32 and 64 of them, to be read later as bytes: where they begin and end
  * - `b` bytes to be read later: where they begin and end (when writing: bytes)
  * - more than one letter: messages of that shape
  */
@@ -35,10 +35,11 @@ export function readMessage(reader: Reader, shape: Shape): Values {
 }
 
 function wireOf(kind: Shape): number {
-  return kind === 'x' ? 5 : kind === 'f' ? 1 : kind === 'u' || kind === 'z' || kind === 'i' || kind === 'p' ? 0 : 2;
+  return kind === 'x' || kind === 'q' ? 5 : kind === 'f' || kind === 'Q' ? 1 : kind === 'u' || kind === 'z' || kind === 'i' || kind === 'p' ? 0 : 2;
 }
 
 function readNumber(reader: Reader, kind: Shape, wire: number): any {
+  if (kind === 'q' || kind === 'Q') return [reader.skip(kind === 'q' ? 4 : 8), reader.pos];
   if (wire === 1) return reader.hex();
   if (wire === 5) {
     const at = reader.skip(4);

@@ -333,8 +333,8 @@ export class ClientSession {
   #applyFrame(nowMs: number, frame: Frame): void {
     const { fields, pieces } = frame;
     const heartbeat: Values | undefined = fields[2]?.[0];
-    const error: Values | undefined = fields[4]?.[0];
-    const drain: Values | undefined = fields[5]?.[0];
+    const error: Values | undefined = fields[25]?.[0];
+    const drain: Values | undefined = fields[26]?.[0];
     const position: Values | undefined = fields[8]?.[0];
     if (fields[1]) this.#welcomed(fields[1][0], frame);
     if (error) this.#refused(error);
@@ -344,8 +344,8 @@ export class ClientSession {
       if (error || drain) return;
       fail('NOT_WELCOMED');
     }
-    if (fields[3]) this.#subscribed(fields[3][0]);
-    const lead = readLead(this.model, frame.reader.bytes, fields[14]);
+    if (fields[24]) this.#subscribed(fields[24][0]);
+    const lead = readLead(this.model, frame);
     // A frame about the only market held does not fit a receiver who holds several.
     if ((lead?.market === undefined && lead && this.mirrors.size !== 1) || !this.#follows(fields, heartbeat, position, lead)) {
       this.#lost(position);
@@ -510,7 +510,7 @@ export class ClientSession {
     const number = lead && (lead.market ?? this.mirrors.keys().next().value);
     if (number !== undefined) {
       // Goes on behind the head.
-      resume(lead!.state, lead!.pos, lead!.end);
+      resume(lead!.bytes, lead!.state, lead!.pos, lead!.end);
       this.#applyPiece(COMPACT + PieceKind.Delta, number, frame, undefined, undefined, edges?.get(number) ?? NONE, events);
     }
     for (const event of events) this.#events.push(event);

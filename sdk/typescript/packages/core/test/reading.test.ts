@@ -92,7 +92,7 @@ test('what is stored goes on in another session, stale until it has been caught 
   const [, subscribe] = next.takeMessages();
   assert.ok(Buffer.from(subscribe!).toString('hex').endsWith('2a0b09efcdab8967452301100a'), 'it names the cursor');
   // Nothing has changed meanwhile: the catch-up is empty.
-  for (const hex of ['0a1409efcdab8967452301100a180120e8072a027331', '1a06080118012001', '4208080a1005180a2000']) {
+  for (const hex of ['0a1409efcdab8967452301100a180120e8072a027331', 'c20106080118012001', '4208080a1005180a2000']) {
     next.handleFrame(0, Uint8Array.from(Buffer.from(hex, 'hex')));
   }
   assert.deepEqual([market.state, next.isSynced, market.selections[0]!.back.price], ['live', true, 2.48]);

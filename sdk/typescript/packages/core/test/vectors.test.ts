@@ -50,7 +50,9 @@ const FIELDS: Record<string, number> = {
 const played: Record<string, (vector: Vector) => void> = { varint, digest, client_message: clientMessage, codes, model, coder, session };
 
 for (const vector of vectors()) {
-  test(vector.path, () => {
+  // This client does not read zstd and names no dictionary [ZSTD-1].
+  const skip = vector.input.dictionary !== undefined;
+  test(vector.path, { skip }, () => {
     const play = played[vector.input.kind];
     assert.ok(play, `no case is of kind ${vector.input.kind}`);
     play(vector);
@@ -217,7 +219,7 @@ function pieceErrors(client: ClientSession, bytes: Uint8Array): unknown[] {
   let model: Model = client.model;
   try {
     if (sent) model = readModel(bytes.subarray(sent[0], sent[1]));
-    const lead = readLead(model, bytes, fields[14]);
+    const lead = readLead(model, frame);
     const market = lead && (lead.market ?? (client.mirrors.size === 1 ? client.mirrors.keys().next().value : undefined));
     if (market !== undefined) pieces.push(COMPACT + PieceKind.Delta, market, -1, -1);
   } catch {

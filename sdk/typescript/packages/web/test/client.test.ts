@@ -111,7 +111,7 @@ test('a broken connection comes back after a delay, and resumes by cursor', asyn
   FakeSocket.last.open();
   assert.equal(FakeSocket.made.length, 2);
   assert.ok(Buffer.from(FakeSocket.last.sent[1]!).toString('hex').endsWith('2a0b09efcdab8967452301100a'));
-  FakeSocket.last.say(WELCOME, '1a06080118012001', '4208080a1005180a2000');
+  FakeSocket.last.say(WELCOME, 'c20106080118012001', '4208080a1005180a2000');
   assert.deepEqual([client.state, back.bettable], ['live', true]);
   assert.deepEqual([client.telemetry().disconnects, client.telemetry().resumes], [{ 'close 1006': 1 }, 1]);
 });
@@ -144,7 +144,7 @@ test('a network that is back ends the wait at once, and a tab that wakes up judg
     await pass(0);
     assert.deepEqual([client.state, FakeSocket.made.length], ['connecting', 2]);
     FakeSocket.last.open();
-    FakeSocket.last.say(WELCOME, '1a06080118012001', '4208080a1005180a2000');
+    FakeSocket.last.say(WELCOME, 'c20106080118012001', '4208080a1005180a2000');
     assert.equal(client.state, 'live');
     // Asleep: the clock goes on, timers do not.
     mock.timers.setTime(Date.now() + 60_000);
@@ -192,14 +192,14 @@ test('a gateway that refuses again and again is not asked at the shortest delays
     FakeSocket.last.end(4008);
     await pass(20_000);
     FakeSocket.last.open();
-    FakeSocket.last.say(WELCOME, '1a06080118012001', '4208080a1005180a2000');
+    FakeSocket.last.say(WELCOME, 'c20106080118012001', '4208080a1005180a2000');
   }
   assert.deepEqual(delays, [500, 1000, 2000]);
 });
 
 test('a drain is obeyed: the move comes when the gateway said', async () => {
   const client = await live();
-  FakeSocket.last.say('2a0308e807');
+  FakeSocket.last.say('d2010308e807');
   await pass(999);
   assert.equal(FakeSocket.made.length, 1);
   await pass(1);
@@ -212,7 +212,7 @@ test('a refused subscription is told and forgotten', async () => {
   const sub = client.subscribe({ topic: 'nation/GB', view: 'full' });
   let said = '';
   sub.on('refused', ({ code, message }) => (said = `${code} ${message}`));
-  FakeSocket.last.say(Uint8Array.from([0x22, 8, 8, 4, 0x12, 2, 0x6e, 0x6f, 0x18, 2]));
+  FakeSocket.last.say(Uint8Array.from([0xca, 1, 8, 8, 4, 0x12, 2, 0x6e, 0x6f, 0x18, 2]));
   assert.deepEqual([said, client.state], ['4 no', 'live']);
 });
 
@@ -264,7 +264,7 @@ test('what is held outlives the page', async () => {
     assert.deepEqual([market.state, market.selections[0]!.back.indicativePrice, kept.size], ['stale', 2.48, 0]);
     await pass(1);
     FakeSocket.last.open();
-    FakeSocket.last.say(WELCOME, '1a06080118012001', '4208080a1005180a2000');
+    FakeSocket.last.say(WELCOME, 'c20106080118012001', '4208080a1005180a2000');
     assert.deepEqual([market.state, next.telemetry().snapshots], ['live', 0]);
   } finally {
     for (const name of names) delete (globalThis as Record<string, unknown>)[name];

@@ -23,13 +23,13 @@ let end = 0;
 /** Begins to read bytes from one position to another. */
 export function begin(model: Model, from: Uint8Array, start: number, stop: number): void {
   ends = model.ends;
-  bytes = from;
-  resume(0, start, stop);
+  resume(from, 0, start, stop);
   refill();
 }
 
-/** Goes on where {@link mark} was taken, in the same bytes. */
-export function resume(marked: number, start: number, stop: number): void {
+/** Goes on where {@link mark} was taken. */
+export function resume(from: Uint8Array, marked: number, start: number, stop: number): void {
+  bytes = from;
   state = marked;
   pos = start;
   end = stop;

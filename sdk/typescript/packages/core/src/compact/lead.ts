@@ -1,4 +1,5 @@
 import { fail } from '../error.js';
+import type { Frame } from '../frame.js';
 import { begin, bit, mark, raw, readLoose, readNumber } from './coder.js';
 import type { Model } from './model.js';
 import { Table } from './tables.js';
@@ -11,16 +12,27 @@ export interface Lead {
   readonly advance: number;
   /** None for the only one held. */
   readonly market: number | undefined;
+  readonly bytes: Uint8Array;
   readonly state: number;
   readonly pos: number;
   readonly end: number;
 }
 
-/** Reads the head of a frame. `places` says where the last of its leads stands; an empty one is none. */
-export function readLead(model: Model, bytes: Uint8Array, places: readonly number[] = []): Lead | undefined {
-  const [from, end] = places.slice(-2);
-  if (from === end) return undefined;
+/** The bytes of a lead that came as a number. */
+const scratch = new Uint8Array(7);
+
+/** Reads the head of a frame, in whichever field it came; empty bytes are no lead. */
+export function readLead(model: Model, { reader, fields }: Frame): Lead | undefined {
+  let { bytes } = reader;
+  let [from, end]: number[] = fields[4] ?? fields[5] ?? fields[14]?.slice(-2) ?? [];
+  let number: number | undefined = fields[3];
   try {
+    if (number !== undefined) {
+      for (from = end = 7; from > 0; number = Math.floor(number / 256)) scratch[--from] = number;
+      if (fields[3] >= 2 ** 49) fail('HEAD');
+      bytes = scratch;
+    }
+    if (from === end) return undefined;
     begin(model, bytes, from!, end!);
     const step = bit(Table.OneStep, 0) || readLoose(0);
     const sequence = raw(2);
@@ -28,7 +40,7 @@ export function readLead(model: Model, bytes: Uint8Array, places: readonly numbe
     const market = bit(Table.Sole, 0) ? undefined : readLoose(0);
     if (market && market >= 2 ** 32) fail('HEAD');
     const [state, pos] = mark();
-    return { step, advance, market, state, pos, end: end! };
+    return { step, advance, market, bytes, state, pos, end: end! };
   } catch (error) {
     fail('FRAME_MALFORMED', `the head of the frame is not valid (${(error as Error).message})`);
   }
