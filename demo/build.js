@@ -13,6 +13,21 @@ const SDK = '../sdk/typescript/packages';
 const OUT = here('../crates/gateway/page');
 const PAGE = 'crates/gateway/page';
 
+/** Where the source of each module of the SDK lies, by the name that its users import. */
+function sdkSources() {
+  const sources = [];
+  for (const name of ['core', 'web']) {
+    const { exports } = JSON.parse(readFileSync(here(`${SDK}/${name}/package.json`), 'utf8'));
+    for (const [path, { default: built }] of Object.entries(exports)) {
+      if (built.endsWith('.min.js')) continue;
+      const source = built.replace('/dist/', '/src/').replace(/\.js$/, '.ts');
+      sources.push([`@oddswire/${name}${path.slice(1)}`, here(`${SDK}/${name}/${source}`)]);
+    }
+  }
+  // The longer names first: the name of a package begins those of its modules.
+  return Object.fromEntries(sources.sort(([a], [b]) => b.length - a.length));
+}
+
 /** The files of the page by name. */
 async function page() {
   const bundle = async (entry) => {
@@ -26,7 +41,7 @@ async function page() {
       legalComments: 'none',
       write: false,
       // The sources, so that nothing but this folder has to be installed or built first.
-      alias: { '@oddswire/web': here(`${SDK}/web/src/index.ts`), '@oddswire/core': here(`${SDK}/core/src/index.ts`) },
+      alias: sdkSources(),
     });
     return outputFiles[0].text;
   };

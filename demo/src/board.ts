@@ -1,8 +1,9 @@
-import type { Market, OddsFormat } from '@oddswire/web';
+import type { Market } from '@oddswire/web';
+import type { OddsFormat } from '@oddswire/web/odds';
 
 import { byId, make, setText } from './element.js';
 import { MarketView } from './market-view.js';
-import { type Place, title } from './names.js';
+import { counted, type Place, title } from './names.js';
 import type { Painter } from './painter.js';
 
 /** This far outside of the window markets are kept up to date as those inside. */
@@ -133,7 +134,7 @@ export class Board {
         card.element.hidden = !isShown;
       }
       sport.element.hidden = shown === 0 || (filter.sport !== '' && filter.sport !== sport.name);
-      setText(sport.count, `${shown} market${shown === 1 ? '' : 's'}`);
+      setText(sport.count, counted(shown));
     }
     byId('empty').hidden = this.#views.size > 0;
     this.onShape?.();

@@ -1,9 +1,10 @@
-import type { Market, OddsFormat, Selection } from '@oddswire/web';
+import type { Market, Selection } from '@oddswire/web';
+import type { OddsFormat } from '@oddswire/web/odds';
 
 import { byId, make, setData, setText } from './element.js';
 import { Ladder, money } from './ladder.js';
 import { LABELS, type Look, lookOf, shownPrice } from './look.js';
-import { inOrder, placeOf } from './names.js';
+import { inOrder, namesOf, placeOf } from './names.js';
 import type { Painted, Painter } from './painter.js';
 import { PriceCell } from './price-cell.js';
 import { moveFocus } from './roving.js';
@@ -21,6 +22,7 @@ const MEANINGS: Record<Look, string> = {
 
 interface Row {
   readonly selection: Selection;
+  readonly name: string;
   readonly element: HTMLElement;
   readonly button: HTMLButtonElement;
   readonly back: PriceCell;
@@ -35,18 +37,20 @@ export class Detail implements Painted {
   readonly #title = byId('market-title');
   readonly #body = byId('market-body');
   readonly #figures = new Map<string, HTMLElement>();
-  readonly #where = make('p', 'where');
+  readonly #where = make('p', 'where', make('span'), make('span', 'nowrap'), make('span'));
   readonly #standing = make('p', 'standing');
   readonly #selections = make('table', 'runners');
   readonly #ladder = new Ladder();
   #rows: Row[] = [];
   #market: Market | undefined;
-  #chosen: Selection | undefined;
-  readonly isNear = true;
+  #chosen: Row | undefined;
+  readonly isUrgent = true;
 
   constructor(painter: Painter, format: () => OddsFormat) {
     this.#painter = painter;
     this.#format = format;
+    // Whoever listens to the chosen market hears when it is suspended.
+    this.#standing.ariaLive = 'polite';
   }
 
   get market(): Market | undefined {
@@ -81,7 +85,7 @@ export class Detail implements Painted {
     const look = lookOf(market);
     const place = placeOf(market);
     setText(this.#title, place.name);
-    setText(this.#where, [place.fixtureName, place.score, place.competition].filter(Boolean).join(' · '));
+    [place.fixtureName, place.score, place.competition].forEach((text, at) => setText(this.#where.children[at] as HTMLElement, text));
     setData(this.#body, 'look', look);
     setText(this.#standing, `${LABELS[look]}${market.inPlay && look === 'open' ? ', in play' : ''}. ${MEANINGS[look]}`);
     this.tick();
@@ -99,7 +103,7 @@ export class Detail implements Painted {
     }
     const isExchange = this.#rows.some(({ lay }) => lay);
     this.#ladder.element.hidden = !isExchange;
-    if (isExchange && this.#chosen) this.#ladder.show(this.#chosen, look, format);
+    if (isExchange && this.#chosen) this.#ladder.show(this.#chosen.selection, this.#chosen.name, look, format);
     const caption = this.#selections.caption;
     if (caption) setText(caption, isExchange || sum === 0 ? 'Selections' : `Selections, ${sum.toFixed(1)} % in all`);
   }
@@ -122,17 +126,20 @@ export class Detail implements Painted {
   #build(market: Market): void {
     const selections = inOrder(market);
     const isExchange = selections.some((selection) => selection.lay.indicativePrice !== undefined || selection.depth('back', 1).rungs.length > 0);
-    this.#rows = selections.map((selection) => {
-      const button = make('button', 'runner', String(selection.attributes['name'] ?? selection.id));
+    const names = namesOf(selections);
+    this.#rows = selections.map((selection, at) => {
+      const name = names[at]!;
+      const button = make('button', 'runner', name);
       button.type = 'button';
       button.tabIndex = -1;
-      button.addEventListener('click', () => this.#choose(selection));
       const back = new PriceCell('td', isExchange ? 'price back' : 'price');
       const lay = isExchange ? new PriceCell('td', 'price lay') : undefined;
       const chance = isExchange ? undefined : make('td', 'chance', '–');
-      const head = make('th', '', isExchange ? button : button.textContent!);
+      const head = make('th', '', isExchange ? button : name);
       head.scope = 'row';
-      return { selection, button, back, lay, chance, element: make('tr', '', head, back.element, lay?.element ?? chance!) };
+      const row = { selection, name, button, back, lay, chance, element: make('tr', '', head, back.element, lay?.element ?? chance!) };
+      button.addEventListener('click', () => this.#choose(row));
+      return row;
     });
     const heads = ['Selection', ...(isExchange ? ['Back', 'Lay'] : ['Price', 'Implied'])].map((text) => {
       const head = make('th', '', text);
@@ -142,18 +149,18 @@ export class Detail implements Painted {
     const body = make('tbody', '', ...this.#rows.map(({ element }) => element));
     body.addEventListener('keydown', (event) => moveFocus(event, this.#rows.map(({ button }) => button)));
     this.#selections.replaceChildren(make('caption', '', 'Selections'), make('thead', '', make('tr', '', ...heads)), body);
-    const first = selections.find(({ status }) => status === 'ACTIVE') ?? selections[0];
+    const first = this.#rows.find(({ selection }) => selection.status === 'ACTIVE') ?? this.#rows[0];
     if (first) this.#choose(first);
   }
 
-  #choose(selection: Selection): void {
-    this.#chosen = selection;
-    for (const row of this.#rows) {
-      const isChosen = row.selection === selection;
-      row.button.setAttribute('aria-pressed', String(isChosen));
-      row.button.tabIndex = isChosen ? 0 : -1;
+  #choose(chosen: Row): void {
+    this.#chosen = chosen;
+    for (const { button } of this.#rows) {
+      const isChosen = button === chosen.button;
+      button.setAttribute('aria-pressed', String(isChosen));
+      button.tabIndex = isChosen ? 0 : -1;
     }
-    if (this.#market) this.#ladder.show(selection, lookOf(this.#market), this.#format());
+    if (this.#market) this.#ladder.show(chosen.selection, chosen.name, lookOf(this.#market), this.#format());
   }
 }
 

@@ -1,4 +1,5 @@
 import { type Market, OddswireClient, type Subscription, type SubscribeOptions } from '@oddswire/web';
+import { persist } from '@oddswire/web/persist';
 
 import type { Settings } from './settings.js';
 
@@ -22,6 +23,7 @@ export class Feed {
 
   constructor(url: string, listener: MarketsListener) {
     this.client = new OddswireClient(url, { agent: 'oddswire-board/0.1' });
+    persist(this.client);
     this.#listener = listener;
   }
 

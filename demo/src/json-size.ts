@@ -1,4 +1,5 @@
-import { type Changes, describeChanges, type LadderName, type Market, type Selection, type SessionEvent } from '@oddswire/web';
+import type { Changes, LadderName, Market, Selection, SessionEvent } from '@oddswire/web';
+import { describeChanges } from '@oddswire/web/changes';
 
 type Changed = SessionEvent & { readonly type: 'changed' };
 

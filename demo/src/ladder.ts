@@ -1,4 +1,5 @@
-import { formatOdds, type OddsFormat, type Rung, type Selection } from '@oddswire/web';
+import type { Rung, Selection } from '@oddswire/web';
+import { formatOdds, type OddsFormat } from '@oddswire/web/odds';
 
 import { make, setData, setText } from './element.js';
 import type { Look } from './look.js';
@@ -30,7 +31,8 @@ export class Ladder {
     this.element.append(this.#caption, make('thead', '', make('tr', '', ...heads)), this.#body);
   }
 
-  show(selection: Selection, look: Look, format: OddsFormat): void {
+  /** Shows the book of a selection that is called so. */
+  show(selection: Selection, name: string, look: Look, format: OddsFormat): void {
     const back = selection.depth('back', SIDE_MAX);
     const lay = selection.depth('lay', SIDE_MAX);
     const traded = selection.depth('traded');
@@ -45,7 +47,6 @@ export class Ladder {
       ...[...lays].reverse().map((rung) => ({ side: 'lay', rung }) as const),
       ...backs.map((rung) => ({ side: 'back', rung }) as const),
     ];
-    const name = String(selection.attributes['name'] ?? selection.id);
     setText(this.#caption, [name, rows.length === 0 && 'nothing is offered', last !== undefined && `last traded at ${formatOdds(last, format)}`].filter(Boolean).join(', '));
     rows.forEach(({ side, rung }, at) => {
       const line = (this.#lines[at] ??= newLine());

@@ -1,4 +1,5 @@
-import type { Market, OddsFormat, View } from '@oddswire/web';
+import type { Market, View } from '@oddswire/web';
+import type { OddsFormat } from '@oddswire/web/odds';
 
 import { Board, EVERYTHING, type Filter } from './board.js';
 import { ConnectionView } from './connection.js';
@@ -6,7 +7,7 @@ import { Detail, titleOf } from './detail.js';
 import { byId, make, setText } from './element.js';
 import { Feed } from './feed.js';
 import { Meter } from './meter.js';
-import { title } from './names.js';
+import { counted, title } from './names.js';
 import { Painter } from './painter.js';
 import { moveFocus } from './roving.js';
 import { loadSettings, type Settings, storeSettings } from './settings.js';
@@ -14,6 +15,8 @@ import { WirePanel } from './wire-panel.js';
 
 /** How often ages are written, and silence is looked for. */
 const TICK_MS = 250;
+/** Colours, in the order in which the button goes through them. */
+const THEMES = { auto: 'as the system', light: 'light', dark: 'dark' };
 
 let settings = loadSettings();
 let filter = EVERYTHING;
@@ -77,11 +80,16 @@ function showSettings(): void {
   const { view, rateMs, format, theme, isSlow } = settings;
   document.documentElement.dataset['theme'] = theme;
   byId<HTMLSelectElement>('format').value = format;
-  byId<HTMLSelectElement>('theme').value = theme;
+  byId('theme').title = byId('theme').ariaLabel = `Colours: ${THEMES[theme]}`;
   byId<HTMLSelectElement>('view').value = view;
   byId<HTMLSelectElement>('rate').value = String(rateMs);
   for (const id of ['view', 'rate']) byId<HTMLSelectElement>(id).disabled = isSlow;
   byId('slow').setAttribute('aria-pressed', String(isSlow));
+}
+
+function after(theme: Settings['theme']): Settings['theme'] {
+  const themes = Object.keys(THEMES) as Settings['theme'][];
+  return themes[(themes.indexOf(theme) + 1) % themes.length]!;
 }
 
 function refine(part: Partial<Filter>): void {
@@ -109,7 +117,7 @@ function showShape(): void {
     chip.setAttribute('aria-pressed', String(chip.dataset['sport'] === filter.sport));
   }
   const shown = board.shown();
-  setText(byId('shown'), shown.length === board.size ? `${board.size} markets` : `${shown.length} of ${board.size} markets`);
+  setText(byId('shown'), shown.length === board.size ? counted(board.size) : `${shown.length} of ${counted(board.size)}`);
   // The Tab key stops once at the board.
   if (!document.querySelector('#board .open[tabindex="0"]:not([hidden] *)')) {
     const first = shown[0] === undefined ? undefined : board.view(shown[0]);
@@ -122,7 +130,7 @@ function listen(): void {
     byId(id).addEventListener('change', (event) => chose((event.target as HTMLSelectElement).value));
   };
   select('format', (value) => change({ format: value as OddsFormat }));
-  select('theme', (value) => change({ theme: value as Settings['theme'] }));
+  byId('theme').addEventListener('click', () => change({ theme: after(settings.theme) }));
   select('view', (value) => change({ view: value as View }));
   select('rate', (value) => change({ rateMs: Number(value) }));
   byId('slow').addEventListener('click', () => change({ isSlow: !settings.isSlow }));

@@ -1,4 +1,5 @@
-import type { Market, OddsFormat, Selection } from '@oddswire/web';
+import type { Market, Selection } from '@oddswire/web';
+import type { OddsFormat } from '@oddswire/web/odds';
 
 import { make, setData } from './element.js';
 import { isFinished, LABELS, type Look, lookOf, shownPrice } from './look.js';
@@ -31,6 +32,7 @@ export class MarketView implements Painted {
   #version = -1;
   #shownFormat: OddsFormat | undefined;
   #look: Look | undefined;
+  /** Whether somebody can see it, or nearly. */
   isNear = true;
   place: Place;
   /** What a search looks through, in lower case. */
@@ -59,6 +61,10 @@ export class MarketView implements Painted {
 
   get isInPlay(): boolean {
     return this.market.inPlay;
+  }
+
+  get isUrgent(): boolean {
+    return this.isNear || (this.#look === 'open' && lookOf(this.market) !== 'open');
   }
 
   paint(): void {

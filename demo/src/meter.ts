@@ -17,8 +17,13 @@ const CLOCK_MAX_MS = 60_000;
 export interface Count {
   wire: number;
   json: number;
+  /** Those of frames that brought changes alone, and neither snapshots nor a catch-up. */
+  liveWire: number;
+  liveJson: number;
   updates: number;
 }
+
+const NAMES = Object.keys(zero()) as (keyof Count)[];
 
 /** How coming back after a cut went. */
 export interface Recovery {
@@ -49,7 +54,10 @@ export class Meter {
   #connectingMs = 0;
   /** When everything was here again, if the frame that brought it has not been counted yet. */
   #liveMs: number | undefined;
-  #resumes = 0;
+  /** The gateway has taken the cursor on this connection. */
+  #isResumed = false;
+  /** Connections on which it did. */
+  resumed = 0;
   recovery: Recovery | undefined;
 
   constructor(client: OddswireClient) {
@@ -58,7 +66,6 @@ export class Meter {
     client.on('state', ({ state }) => {
       const nowMs = performance.now();
       if (state === 'waiting' || state === 'offline') {
-        if (this.#lostMs === undefined) this.#resumes = client.session.telemetry.resumes;
         this.#lostMs ??= nowMs;
       } else if (state === 'connecting') {
         this.#connectingMs = nowMs;
@@ -74,7 +81,8 @@ export class Meter {
     this.#turn();
     const sum = zero();
     for (let ago = 1; ago <= MEAN_SECONDS; ago++) add(sum, this.#seconds[(this.#second - ago + SECONDS) % SECONDS]!);
-    return { wire: sum.wire / MEAN_SECONDS, json: sum.json / MEAN_SECONDS, updates: sum.updates / MEAN_SECONDS };
+    for (const name of NAMES) sum[name] /= MEAN_SECONDS;
+    return sum;
   }
 
   /** The last full seconds, the oldest first. */
@@ -101,6 +109,7 @@ export class Meter {
     this.#deflate?.end();
     this.#deflate = Deflate.isAvailable ? new Deflate() : undefined;
     this.#pending = '';
+    this.#isResumed = false;
     this.total = zero();
   }
 
@@ -113,6 +122,9 @@ export class Meter {
     let text = '';
     // What a catch-up brings is as old as the outage, and says nothing about the way.
     const isCatchUp = events.some(({ type }) => type === 'synced');
+    const isLive = !isCatchUp && events.every(({ type }) => type !== 'snapshot');
+    if (isLive) count.liveWire = bytes;
+    else this.#weigh();
     for (const event of events) {
       if (event.type === 'changed') {
         count.updates++;
@@ -121,6 +133,9 @@ export class Meter {
         const lagMs = wallMs - event.market.publishedMs;
         this.#isForeignClock = Math.abs(lagMs) > CLOCK_MAX_MS || lagMs < -1000;
         this.lag.add(lagMs, nowMs);
+      } else if (event.type === 'subscribed' && event.resume === 'CAUGHT_UP' && !this.#isResumed) {
+        this.#isResumed = true;
+        this.resumed++;
       } else if (event.type === 'snapshot') {
         count.updates++;
         text += snapshotJson(event.market);
@@ -128,20 +143,20 @@ export class Meter {
     }
     this.#pending += text;
     this.#count(count);
-    if (this.#liveMs !== undefined) {
-      this.#weigh();
+    if (!isLive) {
+      this.#weigh(isLive);
       this.#deflate?.forget();
-      this.#recover(this.#liveMs);
     }
+    if (this.#liveMs !== undefined) this.#recover(this.#liveMs);
     this.#liveMs = undefined;
   }
 
-  #weigh(): void {
+  #weigh(isLive = true): void {
     if (!this.#pending) return;
     this.#turn();
     const bytes = this.#encoder.encode(this.#pending);
     this.#pending = '';
-    this.#count({ wire: 0, json: bytes.length, updates: 0 });
+    this.#count({ ...zero(), json: bytes.length, liveJson: isLive ? bytes.length : 0 });
     this.#deflate?.write(bytes);
   }
 
@@ -158,7 +173,7 @@ export class Meter {
       backMs: nowMs - this.#connectingMs,
       bytes: this.total.wire,
       snapshotBytes: client.markets.reduce((sum, market) => sum + snapshotJson(market).length, 0),
-      wasResumed: client.session.telemetry.resumes > this.#resumes,
+      wasResumed: this.#isResumed,
     };
     this.#lostMs = undefined;
   }
@@ -173,11 +188,9 @@ export class Meter {
 }
 
 function zero(): Count {
-  return { wire: 0, json: 0, updates: 0 };
+  return { wire: 0, json: 0, liveWire: 0, liveJson: 0, updates: 0 };
 }
 
-function add(sum: Count, { wire, json, updates }: Count): void {
-  sum.wire += wire;
-  sum.json += json;
-  sum.updates += updates;
+function add(sum: Count, count: Count): void {
+  for (const name of NAMES) sum[name] += count[name];
 }

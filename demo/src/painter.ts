@@ -1,12 +1,12 @@
 /** What can be brought up to date in the page. */
 export interface Painted {
-  /** Whether somebody can see it now, or nearly. */
-  readonly isNear: boolean;
+  /** Whether it may not wait: somebody can see it now, or nearly, or it shows as a price what is none any more. */
+  readonly isUrgent: boolean;
   paint(): void;
 }
 
-/** Of what nobody can see, this many are painted in each animation frame, so that find-in-page and readers find today's prices. */
-const FAR_PER_FRAME = 6;
+/** Of what may wait, this many are painted in each animation frame, so that find-in-page and readers find today's prices. */
+const PATIENT_PER_FRAME = 6;
 /** How long a price is tinted after it has moved. */
 const TINT_MS = 900;
 
@@ -15,25 +15,25 @@ const TINT_MS = 900;
  * measured in the page is measured elsewhere, so no write makes the browser lay out early.
  */
 export class Painter {
-  readonly #near = new Set<Painted>();
-  readonly #far = new Set<Painted>();
+  readonly #urgent = new Set<Painted>();
+  readonly #patient = new Set<Painted>();
   /** Elements that show a movement, the oldest first, with the end of it. */
   readonly #tinted = new Map<HTMLElement, number>();
   #isAwaited = false;
 
-  /** Paints this in the next animation frame, or soon if nobody can see it. */
+  /** Paints this in the next animation frame, or soon if it may wait. */
   add(painted: Painted): void {
-    if (painted.isNear) {
-      this.#near.add(painted);
-      this.#far.delete(painted);
-    } else if (!this.#near.has(painted)) this.#far.add(painted);
+    if (painted.isUrgent) {
+      this.#urgent.add(painted);
+      this.#patient.delete(painted);
+    } else if (!this.#urgent.has(painted)) this.#patient.add(painted);
     this.#await();
   }
 
   /** Never mind. */
   remove(painted: Painted): void {
-    this.#near.delete(painted);
-    this.#far.delete(painted);
+    this.#urgent.delete(painted);
+    this.#patient.delete(painted);
   }
 
   /** Shows that a price went up or down. */
@@ -59,16 +59,16 @@ export class Painter {
       this.#tinted.delete(element);
       element.classList.remove('up', 'down');
     }
-    for (const painted of this.#near) {
-      this.#near.delete(painted);
+    for (const painted of this.#urgent) {
+      this.#urgent.delete(painted);
       painted.paint();
     }
-    let left = FAR_PER_FRAME;
-    for (const painted of this.#far) {
+    let left = PATIENT_PER_FRAME;
+    for (const painted of this.#patient) {
       if (left-- === 0) break;
-      this.#far.delete(painted);
+      this.#patient.delete(painted);
       painted.paint();
     }
-    if (this.#tinted.size + this.#near.size + this.#far.size > 0) this.#await();
+    if (this.#tinted.size + this.#urgent.size + this.#patient.size > 0) this.#await();
   };
 }

@@ -1,4 +1,4 @@
-import { formatOdds, type OddsFormat } from '@oddswire/web';
+import { formatOdds, type OddsFormat } from '@oddswire/web/odds';
 
 import type { Painter } from './painter.js';
 

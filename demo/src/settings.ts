@@ -1,4 +1,5 @@
-import type { OddsFormat, View } from '@oddswire/web';
+import type { View } from '@oddswire/web';
+import type { OddsFormat } from '@oddswire/web/odds';
 
 /** What the reader has chosen. It outlives the page. */
 export interface Settings {

@@ -5,6 +5,8 @@ import type { Count, Meter } from './meter.js';
 
 /** Height of the sparkline in its own units. */
 const SPARK_HEIGHT = 32;
+/** What takes more than this many times the usual second, as snapshots do, is cut off at the top. */
+const SPARK_MAX = 2.5;
 
 /** What the connection costs, written once a second: figures that jump cannot be read. */
 export class WirePanel {
@@ -23,11 +25,13 @@ export class WirePanel {
 
   tick(): void {
     const { now, total, deflate } = this.#meter;
-    this.#row('json', now.json, total.json, now.json > 0 ? 1 : undefined);
-    this.#row('wire', now.wire, total.wire, now.json > 0 ? now.wire / now.json : undefined);
+    const isMoving = now.liveJson > 0;
+    const share = isMoving ? now.liveWire / now.liveJson : undefined;
+    this.#row('json', now.json, total.json, isMoving ? 1 : undefined);
+    this.#row('wire', now.wire, total.wire, share);
     const { now: ratio, total: totalRatio } = deflate;
-    this.#row('deflate', scaled(now.json, ratio), scaled(total.json, totalRatio), now.json > 0 ? ratio : undefined);
-    setText(byId('share'), now.json > 0 ? percent(now.wire / now.json) : '–');
+    this.#row('deflate', scaled(now.json, ratio), scaled(total.json, totalRatio), isMoving ? ratio : undefined);
+    setText(byId('share'), share === undefined ? '–' : percent(share));
     this.#spark();
     this.#figures(now);
     this.#recovery();
@@ -49,7 +53,7 @@ export class WirePanel {
     byId('lag-50').title = this.#meter.isForeignClock ? 'The producers keep another time than this machine, as in a recording.' : '';
     setText(byId('revision'), cursor ? cursor.revision.toLocaleString('en') : '–');
     setText(byId('connections'), String(telemetry.connections));
-    setText(byId('resumes'), String(telemetry.resumes));
+    setText(byId('resumes'), String(this.#meter.resumed));
     const { digestsChecked, digestMismatches } = telemetry;
     setText(byId('digests'), digestMismatches ? `${digestMismatches} of ${digestsChecked} differ` : `${digestsChecked.toLocaleString('en')} ✓`);
   }
@@ -65,7 +69,8 @@ export class WirePanel {
 
   #spark(): void {
     const { history } = this.#meter;
-    const most = Math.max(...history.map(({ json, wire }) => Math.max(json, wire)), 1);
+    const busy = history.map(({ json, wire }) => Math.max(json, wire)).filter(Boolean).sort((a, b) => a - b);
+    const most = Math.max(Math.min(SPARK_MAX * (busy[busy.length >> 1] ?? 0), busy.at(-1) ?? 0), 1);
     const path = (of: keyof Count): string => {
       const points = history.map((count, at) => `${at} ${(SPARK_HEIGHT * (1 - Math.min(count[of] / most, 1) * 0.96)).toFixed(1)}`);
       return `M0 ${SPARK_HEIGHT}L${points.join('L')}L${history.length - 1} ${SPARK_HEIGHT}Z`;

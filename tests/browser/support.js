@@ -1,7 +1,8 @@
 /** A server, a browser, and the board in it. */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
+import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -9,26 +10,27 @@ import { chromium } from 'playwright-core';
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 const START_WITHIN_MS = 30_000;
+/** Whether the page is taken from where demo/ builds it to, and not from the server: it can be tried without building a server. */
+const IS_PAGE_BUILT = process.env['BOARD_PAGE'] === 'built';
 
-/** The first path that there is. `what` says how to get it otherwise. */
-function find(named, candidates, what) {
+/** The named path, or the first of the candidates that there is; `remedy` says what to do otherwise. */
+function find(named, candidates, what, remedy) {
   const found = (named ? [named] : candidates).find((path) => existsSync(path));
-  if (!found) throw new Error(`${(named ? [named] : candidates).join(', ')}: not there; ${what}`);
+  if (!found) throw new Error(`${what}: ${named ?? 'none'} is not there; ${remedy}`);
   return found;
 }
 
 /** A Chromium of the system: the tests bring none of their own. */
 export function browserPath() {
-  return find(
-    process.env['CHROMIUM'],
-    ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome', '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome'],
-    'install one (`apt-get install chromium`) or set CHROMIUM',
-  );
+  const names = ['chromium', 'chromium-browser', 'google-chrome'];
+  const onPath = names.flatMap((name) => process.env['PATH'].split(delimiter).map((folder) => join(folder, name)));
+  const onMac = '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome';
+  return find(process.env['CHROMIUM'], [...onPath, onMac], 'Chromium', 'install one (`apt-get install chromium`) or set CHROMIUM');
 }
 
 function serverPath() {
   const built = ['release', 'debug'].map((profile) => `${REPOSITORY}target/${profile}/oddswire`);
-  return find(process.env['ODDSWIRE_BIN'], built, 'run `cargo build -p oddswire-server`, or set ODDSWIRE_BIN');
+  return find(process.env['ODDSWIRE_BIN'], built, 'the server', 'run `cargo build -p oddswire-server`, or set ODDSWIRE_BIN');
 }
 
 async function freePort() {
@@ -85,12 +87,55 @@ export class Demo {
   }
 }
 
+/** A way to a server that can be cut and mended. */
+export class Line {
+  #sockets = new Set();
+  #server;
+  #isCut = false;
+
+  static async to(demo) {
+    const line = new Line();
+    const [host, port] = demo.http.split(':');
+    line.#server = createServer((near) => {
+      if (line.#isCut) return near.destroy();
+      const far = connect(Number(port), host);
+      for (const [socket, other] of [[near, far], [far, near]]) {
+        line.#sockets.add(socket);
+        socket.setNoDelay(true);
+        socket.on('error', () => {});
+        socket.on('close', () => {
+          line.#sockets.delete(socket);
+          other.destroy();
+        });
+        socket.pipe(other);
+      }
+    });
+    await new Promise((resolve) => line.#server.listen(0, '127.0.0.1', resolve));
+    line.url = `http://127.0.0.1:${line.#server.address().port}/`;
+    return line;
+  }
+
+  cut() {
+    this.#isCut = true;
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  mend() {
+    this.#isCut = false;
+  }
+
+  close() {
+    this.cut();
+    this.#server.close();
+  }
+}
+
 /** A browser whose timings are not those of a hidden window. */
 export function launch() {
-  return chromium.launch({
-    executablePath: browserPath(),
-    args: ['--no-sandbox', '--disable-dev-shm-usage', '--js-flags=--expose-gc', '--disable-background-timer-throttling', '--disable-renderer-backgrounding'],
-  });
+  const args = ['--no-sandbox', '--disable-dev-shm-usage', '--disable-background-timer-throttling', '--disable-renderer-backgrounding'];
+  // A page that comes from nowhere may not connect to this machine otherwise.
+  if (IS_PAGE_BUILT) args.push('--disable-features=LocalNetworkAccessChecks');
+  return chromium.launch({ executablePath: browserPath(), args });
 }
 
 /**
@@ -108,9 +153,21 @@ export async function open(browser, demo, options = {}) {
   page.on('console', (message) => {
     if (message.type() === 'error' && !/WebSocket connection|ERR_/.test(message.text())) page.faults.push(message.text());
   });
+  if (IS_PAGE_BUILT) await routeBuilt(page, demo);
   await page.goto(demo.url);
   await live(page);
   return page;
+}
+
+/** Answers for the server with what demo/ has built. */
+async function routeBuilt(page, demo) {
+  for (const [path, contentType] of [['', 'text/html'], ['board.js', 'text/javascript'], ['board.css', 'text/css']]) {
+    const file = `${REPOSITORY}crates/gateway/page/${path || 'index.html'}`;
+    await page.route(
+      (url) => url.origin === new URL(demo.url).origin && url.pathname === `/${path}`,
+      (route) => route.fulfill({ path: file, contentType: `${contentType}; charset=utf-8` }),
+    );
+  }
 }
 
 /** Waits until everything is here, and prices are offered. */
