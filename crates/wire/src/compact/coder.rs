@@ -6,7 +6,7 @@
 //! it ends in and the bytes that did not fit into it: a short piece costs its bits, rounded up to bytes, and no more.
 
 use super::{
-    layout::{SCALE_BITS, Table},
+    layout::{SCALE, SCALE_BITS, Table},
     model::Model,
 };
 use crate::piece::PieceError;
@@ -61,11 +61,38 @@ impl Symbols {
                 reversed.push(state as u8);
                 state >>= 8;
             }
-            let rounds = state / frequency;
+            let rounds = divide(state, frequency);
             state = (rounds << SCALE_BITS) + start + (state - rounds * frequency);
         }
         state
     }
+}
+
+/// For every frequency, 2^(31 + s) / frequency rounded up, where 2^s is the least power of two that is no less than it.
+static RECIPROCALS: [u32; SCALE as usize + 1] = {
+    let mut reciprocals = [0; SCALE as usize + 1];
+    let mut frequency = 2;
+    while frequency <= SCALE as u64 {
+        reciprocals[frequency as usize] = (1u64 << (31 + power(frequency as u32))).div_ceil(frequency) as u32;
+        frequency += 1;
+    }
+    reciprocals
+};
+
+/// The least power of two that is no less than a frequency from 2.
+const fn power(frequency: u32) -> u32 {
+    32 - (frequency - 1).leading_zeros()
+}
+
+/// A state over a frequency. Every symbol waits for the one before it, and a division takes several times what a
+/// multiplication does. Exact for states below 2^31: R. Alverson, "Integer division using reciprocals" (1991).
+#[inline]
+fn divide(state: u32, frequency: u32) -> u32 {
+    if frequency == 1 {
+        return state;
+    }
+    let reciprocal = RECIPROCALS[frequency as usize];
+    ((u64::from(state) * u64::from(reciprocal)) >> (31 + power(frequency))) as u32
 }
 
 /// Writes symbols with a model's probabilities.
@@ -206,6 +233,23 @@ mod tests {
                 }
             }
             prop_assert!(reader.finish().is_ok());
+        }
+    }
+
+    #[test]
+    fn reciprocals_divide_exactly() {
+        for frequency in 1..=SCALE {
+            let most = (1 << 31) / frequency;
+            for quotient in
+                [0, 1, 2, 77, most / 3, most - 1, most].into_iter().chain((0..31).map(|bit| most >> bit))
+            {
+                for state in
+                    [(quotient * frequency).saturating_sub(1), quotient * frequency, quotient * frequency + 1]
+                {
+                    let state = state.min((1 << 31) - 1);
+                    assert_eq!(divide(state, frequency), state / frequency, "{state} / {frequency}");
+                }
+            }
         }
     }
 
