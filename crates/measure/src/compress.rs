@@ -124,11 +124,11 @@ pub(crate) fn bzip2(text: &[u8], tick: &dyn Fn(usize)) -> io::Result<u64> {
     Ok(encoder.finish()?.0)
 }
 
-/// `xz -9` of a whole file.
+/// Bytes that `xz -9` makes of a text; `tick` is told how many went in.
 ///
 /// # Errors
 /// When there is no memory: xz -9 takes 674 MiB.
-pub(crate) fn xz(text: &[u8], tick: &dyn Fn(usize)) -> io::Result<u64> {
+pub fn xz(text: &[u8], tick: &dyn Fn(usize)) -> io::Result<u64> {
     let mut encoder = liblzma::write::XzEncoder::new(Count(0), 9);
     write_in_chunks(text, &mut encoder, tick)?;
     Ok(encoder.finish()?.0)

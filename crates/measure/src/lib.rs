@@ -34,6 +34,7 @@ mod snapshots;
 mod streams;
 mod training;
 
+pub use compress::xz;
 pub use error::MeasureError;
 pub use measure::{MARKET_COUNTS, Options, RATES_MS, measure};
 pub use receiver::{ENCODINGS, FrameSizes, compact_sizes, encoding_name};

@@ -37,6 +37,7 @@ pub(crate) fn encode<S: Sink>(
     let mut encoder = Encoder {
         against,
         sink,
+        cells: &change.cells,
         seen: Seen::default(),
         hidden: None,
         before: (0, 0),
@@ -50,6 +51,8 @@ pub(crate) fn encode<S: Sink>(
 struct Encoder<'a, S> {
     against: Against<'a>,
     sink: &'a mut S,
+    /// All cells of the change.
+    cells: &'a [CellChange],
     seen: Seen,
     /// Whether amounts are hidden, once it was said.
     hidden: Option<bool>,
@@ -569,7 +572,9 @@ impl<S: Sink> Encoder<'_, S> {
         if value == 0 {
             return if is_catch_up { Ok(()) } else { Err(Unfit) };
         }
-        let hidden = self.hidden.unwrap_or(value == 1);
+        // One cent, where others are more, is an amount.
+        let is_one = |cell: &CellChange| cell.key.field.kind() != FieldKind::Ladder || cell.value <= 1;
+        let hidden = self.hidden.unwrap_or_else(|| value == 1 && self.cells.iter().all(is_one));
         if self.hidden.is_none() {
             self.sink.bit(HIDDEN, hidden_context(reference, number, book.field), hidden);
             self.hidden = Some(hidden);
