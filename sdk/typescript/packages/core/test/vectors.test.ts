@@ -266,11 +266,11 @@ function pieceErrors(client: ClientSession, bytes: Uint8Array): unknown[] {
 function structuredMirror(held: Mirror): Mirror {
   const copy = new Mirror(held.number);
   copy.become(held);
-  copy.cells = [...held.cells];
+  copy.cells = held.cells.slice();
   copy.attributes = new Map(held.attributes);
   copy.runners = held.runners.map((runner) => {
     const to = new Runner(runner.number, runner.id, runner.handicap);
-    to.cells.splice(0, 8, ...runner.cells);
+    to.cells.set(runner.cells);
     runner.attributes.forEach((value, name) => to.attributes.set(name, value));
     runner.ladders.forEach((rungs, slot) => {
       if (rungs) Object.assign(to.ladder(32 + slot), { pairs: rungs.pairs.slice(), count: rungs.count });
