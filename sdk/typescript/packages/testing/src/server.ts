@@ -63,7 +63,9 @@ export class Server {
 
   /** What an HTTP path answers, as JSON. */
   async get(path: string): Promise<any> {
-    const response = await fetch(`http://${this.http}${path}`);
+    const ask = (): Promise<Response> => fetch(`http://${this.http}${path}`);
+    // A connection that was idle for a while may be closed by the server in the moment in which it is used again.
+    const response = await ask().catch(ask);
     if (!response.ok) throw new Error(`GET ${path}: ${response.status}`);
     return response.json();
   }
