@@ -5,7 +5,7 @@ import { bundle, bundleWithout, WEB } from './bundle.js';
 
 /**
  * Most bytes of everything after `gzip -9`: what was reached, and little more, so that growth is noticed. The aim of 10,000
- * is not reached: the model of the compact encoding alone takes 3,100, its reader about as much.
+ * is not reached: the model of the compact encoding alone takes 3,500, its reader about as much.
  */
 const LIMIT_BYTES = 21_000;
 
