@@ -119,7 +119,7 @@ for (const { client, view, maxRateMs, fault, compact, proxy } of receivers) {
   const isRight = client.state === 'live' && client.markets.length === ids.length && different.length === 0 && isProven;
   if (!isRight) failures++;
   console.log(
-    `${isRight ? 'ok  ' : 'FAIL'} ${view.padEnd(12)} ${String(maxRateMs).padStart(4)} ms ${fault.padEnd(13)} ${compact ? 'compact' : 'plain  '} ${client.markets.length} markets, ` +
+    `${isRight ? 'ok  ' : 'FAIL'} ${view.padEnd(12)} ${String(maxRateMs).padStart(4)} ms ${fault.padEnd(13)} ${compact ? 'compact' : 'plain  '} ${client.state}, ${client.markets.length} markets, ` +
       `${telemetry.connections} connections, ${telemetry.resumes} resumes, ${telemetry.frames} frames, ${telemetry.cells} cells, ${(telemetry.bytes / telemetry.cells).toFixed(2)} bytes a cell, ` +
       `${telemetry.gaps} gaps, ${telemetry.conflatedSlow} conflated, ${telemetry.digestsChecked} digests, ${telemetry.digestMismatches} differ, ` +
       `${telemetry.piecesUnreadable} unreadable, ${proxy.counts.dropped} dropped`,
