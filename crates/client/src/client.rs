@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use oddswire_model::{Cursor, MarketId, MarketNumber};
-use oddswire_session::{Backoff, ClientConfig, ClientSession, Reading};
+use oddswire_session::{Backoff, ClientConfig, ClientSession, Reading, Telemetry};
 use tokio::sync::{broadcast, watch};
 
 use crate::{
@@ -98,8 +98,8 @@ impl Client {
         });
         let shared = Arc::new(Shared::new(session, events.clone()));
         let (finished, running) = watch::channel(());
-        let driver =
-            Driver::new(Arc::clone(&shared), endpoint, backoff, options.connect_timeout_ms, events, on_event);
+        let intervals_ms = (options.connect_timeout_ms, options.report_interval_ms);
+        let driver = Driver::new(Arc::clone(&shared), endpoint, backoff, intervals_ms, events, on_event);
         runtime.spawn(async move {
             driver.run().await;
             drop(finished);
@@ -186,6 +186,11 @@ impl Client {
     pub fn stats(&self) -> ClientStats {
         let state = self.handle.shared.lock();
         ClientStats { session: state.session.stats(), ..state.stats }
+    }
+
+    /// What the client has seen since it was made. The gateway is told of it now and then.
+    pub fn telemetry(&self) -> Telemetry {
+        self.handle.shared.lock().session.telemetry()
     }
 
     /// From where the client would resume.

@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use oddswire_session::{ClientSession, Event, RateLimit};
+use oddswire_session::{ClientSession, Event, RateLimit, next_report_ms};
+use oddswire_wire::proto::ErrorCode;
 use tokio_websockets::{CloseCode, Error, Message};
 
 use crate::{
     event::{ClientEvent, Publisher},
     handshake::Socket,
+    options::random,
     reason::DisconnectReason,
-    shared::Shared,
+    shared::{Shared, State},
 };
 
 /// Messages said at once. A gateway takes 50, and delays on the way may push later ones up against the burst.
@@ -38,6 +40,9 @@ pub(crate) struct Connection<'a> {
     pace: RateLimit,
     /// A message that waits for its turn.
     unsent: Option<Bytes>,
+    report_interval_ms: u64,
+    /// When the gateway is told what was seen; nothing is before it has said welcome.
+    report_at_ms: Option<u64>,
     paused_until_ms: u64,
     move_at_ms: Option<u64>,
     welcomed_ms: Option<u64>,
@@ -66,13 +71,20 @@ impl From<DisconnectReason> for End {
 }
 
 impl<'a> Connection<'a> {
-    pub(crate) fn new(shared: &'a Shared, publisher: &'a mut Publisher, socket: Socket) -> Self {
+    pub(crate) fn new(
+        shared: &'a Shared,
+        publisher: &'a mut Publisher,
+        socket: Socket,
+        report_interval_ms: u64,
+    ) -> Self {
         Self {
             shared,
             publisher,
             socket,
             pace: RateLimit::new(PER_SECOND, BURST),
             unsent: None,
+            report_interval_ms,
+            report_at_ms: None,
             paused_until_ms: 0,
             move_at_ms: None,
             welcomed_ms: None,
@@ -133,12 +145,13 @@ impl<'a> Connection<'a> {
         if self.move_at_ms.is_some_and(|at_ms| at_ms <= now_ms) {
             return Err(DisconnectReason::Drained.into());
         }
+        self.report(now_ms);
         let pace_ms = self.say(now_ms).await?;
         let is_paused = self.paused_until_ms > now_ms;
         let timers = if is_paused {
-            [Some(self.paused_until_ms), self.move_at_ms, None]
+            [Some(self.paused_until_ms), self.move_at_ms, None, None]
         } else {
-            [pace_ms, self.move_at_ms, self.shared.lock().session.poll_timeout()]
+            [pace_ms, self.move_at_ms, self.report_at_ms, self.shared.lock().session.poll_timeout()]
         };
         let sleep_ms = timers.iter().flatten().min().map_or(1_000, |at_ms| at_ms.saturating_sub(now_ms));
         tokio::select! {
@@ -166,6 +179,14 @@ impl<'a> Connection<'a> {
             return Err(DisconnectReason::Cut.into());
         }
         Ok(())
+    }
+
+    /// Tells the gateway what was seen, when it is time to, and says when it will be again.
+    fn report(&mut self, now_ms: u64) {
+        if self.report_at_ms.is_some_and(|at_ms| at_ms <= now_ms) {
+            self.shared.lock().session.report();
+            self.report_at_ms = Some(now_ms + next_report_ms(self.report_interval_ms, false, random()));
+        }
     }
 
     /// Queues what the session has to say, as fast as a gateway takes it. Returns when there will be more.
@@ -226,6 +247,8 @@ impl<'a> Connection<'a> {
                 match &event {
                     Event::Welcomed { .. } => {
                         self.welcomed_ms = Some(now_ms);
+                        let in_ms = next_report_ms(self.report_interval_ms, true, random());
+                        self.report_at_ms = (self.report_interval_ms > 0).then_some(now_ms + in_ms);
                         state.stats.welcomes += 1;
                     }
                     Event::Synced { .. } => state.last_problem = None,
@@ -234,6 +257,8 @@ impl<'a> Connection<'a> {
                         self.move_at_ms = Some(now_ms + in_ms);
                         state.stats.drains += 1;
                     }
+                    // The session goes on without reports.
+                    Event::Refused { code: ErrorCode::TelemetryRefused, .. } => {}
                     Event::Refused { code, message, subscription: 0 } => {
                         let message = message.clone();
                         self.refused = Some(DisconnectReason::Refused { code: *code, message });
@@ -254,7 +279,8 @@ impl<'a> Connection<'a> {
     }
 
     fn count(&self, reason: &DisconnectReason) {
-        let stats = &mut self.shared.lock().stats;
+        let State { stats, session, .. } = &mut *self.shared.lock();
+        session.note_reconnect(reason.cause());
         stats.disconnects += 1;
         match reason {
             DisconnectReason::Silent { .. } => stats.silent += 1,

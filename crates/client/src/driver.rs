@@ -20,6 +20,7 @@ pub(crate) struct Driver {
     endpoint: Endpoint,
     backoff: Backoff,
     connect_timeout_ms: u64,
+    report_interval_ms: u64,
     publisher: Publisher,
 }
 
@@ -28,12 +29,12 @@ impl Driver {
         shared: Arc<Shared>,
         endpoint: Endpoint,
         backoff: Backoff,
-        connect_timeout_ms: u64,
+        (connect_timeout_ms, report_interval_ms): (u64, u64),
         events: broadcast::Sender<Arc<ClientEvent>>,
         on_event: Option<OnEvent>,
     ) -> Self {
         let publisher = Publisher::new(events, on_event);
-        Self { shared, endpoint, backoff, connect_timeout_ms, publisher }
+        Self { shared, endpoint, backoff, connect_timeout_ms, report_interval_ms, publisher }
     }
 
     /// Connects again and again until the client is closed.
@@ -79,10 +80,14 @@ impl Driver {
         match connected {
             Ok(socket) => {
                 tracing::info!(gateway = %self.endpoint, "connected");
-                Connection::new(&self.shared, &mut self.publisher, socket).run().await
+                Connection::new(&self.shared, &mut self.publisher, socket, self.report_interval_ms)
+                    .run()
+                    .await
             }
             Err(reason) => {
-                self.shared.lock().stats.failed_attempts += 1;
+                let state = &mut *self.shared.lock();
+                state.stats.failed_attempts += 1;
+                state.session.note_failed_attempt();
                 Some(Loss { reason, was_good: false, move_in_ms: None })
             }
         }

@@ -57,4 +57,6 @@ pub use stats::ClientStats;
 pub use subscription::{SubscribeError, Subscription, SubscriptionHandle};
 
 pub use oddswire_model::{Cursor, Market, MarketId, MarketNumber, MarketStatus, View};
-pub use oddswire_session::{Event, MarketState, Reading, ResumeOutcome, SessionStats};
+pub use oddswire_session::{
+    Delays, Event, MarketState, Reading, ReconnectCause, ResumeOutcome, SessionStats, Telemetry,
+};

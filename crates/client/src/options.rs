@@ -6,7 +6,7 @@ use std::{
     hash::{BuildHasher, Hasher},
 };
 
-use oddswire_session::ClientConfig;
+use oddswire_session::{ClientConfig, REPORT_INTERVAL_MS};
 use oddswire_wire::{
     limits::{AGENT_BYTES_MAX, TOKEN_BYTES_MAX},
     piece::Encoding,
@@ -37,6 +37,9 @@ pub struct ClientOptions {
     pub events_kept: usize,
     /// How long an attempt to connect may take.
     pub connect_timeout_ms: u64,
+    /// How often the gateway is told what this client has seen (connections, gaps, delays; see [`crate::Telemetry`]),
+    /// in the middle; 0 for never. A gateway counts six reports a minute and passes over the others.
+    pub report_interval_ms: u64,
 }
 
 impl Default for ClientOptions {
@@ -50,6 +53,7 @@ impl Default for ClientOptions {
             seed: None,
             events_kept: EVENTS_KEPT,
             connect_timeout_ms: CONNECT_TIMEOUT_MS,
+            report_interval_ms: REPORT_INTERVAL_MS,
         }
     }
 }
@@ -155,6 +159,12 @@ impl ClientBuilder {
     /// How long an attempt to connect may take.
     pub fn connect_timeout_ms(mut self, timeout_ms: u64) -> Self {
         self.options.connect_timeout_ms = timeout_ms;
+        self
+    }
+
+    /// How often the gateway is told what this client has seen, in the middle; 0 for never.
+    pub fn report_interval_ms(mut self, interval_ms: u64) -> Self {
+        self.options.report_interval_ms = interval_ms;
         self
     }
 

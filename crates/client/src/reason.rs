@@ -1,6 +1,6 @@
 //! Why there is no connection.
 
-use oddswire_session::ClientError;
+use oddswire_session::{ClientError, ReconnectCause};
 use oddswire_wire::proto::ErrorCode;
 
 /// Why a connection ended, or did not come about. Each reads as a sentence that says what to do.
@@ -83,6 +83,23 @@ pub enum DisconnectReason {
 }
 
 impl DisconnectReason {
+    /// What a report calls it.
+    pub(crate) fn cause(&self) -> ReconnectCause {
+        match self {
+            Self::NothingAnswers { .. }
+            | Self::UnknownHost { .. }
+            | Self::ConnectTimeout { .. }
+            | Self::NotAGateway { .. } => ReconnectCause::Other,
+            Self::Refused { .. } => ReconnectCause::Error,
+            Self::Silent { .. } => ReconnectCause::Silence,
+            Self::Malformed(_) | Self::BadWebSocket(_) => ReconnectCause::Frame,
+            Self::Broken(_) => ReconnectCause::Network,
+            Self::ClosedByGateway { .. } => ReconnectCause::Closed,
+            Self::Drained => ReconnectCause::Drain,
+            Self::Cut => ReconnectCause::Application,
+        }
+    }
+
     /// Whether it would come again at once if the client did.
     pub(crate) fn is_fault(&self) -> bool {
         matches!(self, Self::Refused { .. } | Self::Malformed(_) | Self::BadWebSocket(_))

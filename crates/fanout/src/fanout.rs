@@ -3,6 +3,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
+use oddswire_session::Telemetry;
 use oddswire_store::Store;
 use oddswire_wire::{
     FrameBuilder,
@@ -82,6 +83,10 @@ pub struct FanoutStats {
     pub resyncs: u64,
     /// Connections closed for what the client did.
     pub closed_for_cause: u64,
+    /// Telemetry reports of clients that were counted.
+    pub reports: u64,
+    /// Telemetry reports that came too often or could not be read.
+    pub reports_refused: u64,
 }
 
 /// Groups, rate classes and connections of one gateway.
@@ -107,6 +112,8 @@ pub struct Fanout {
     pub(crate) flushes: Vec<Arc<Flush>>,
     pub(crate) outputs: VecDeque<Output>,
     pub(crate) stats: FanoutStats,
+    /// What clients have reported, all together.
+    pub(crate) telemetry: Box<Telemetry>,
 }
 
 impl Fanout {
@@ -132,12 +139,18 @@ impl Fanout {
             flushes: Vec::new(),
             outputs: VecDeque::new(),
             stats: FanoutStats::default(),
+            telemetry: Box::default(),
         }
     }
 
     /// Counters.
     pub fn stats(&self) -> FanoutStats {
         self.stats
+    }
+
+    /// What clients have reported, all together.
+    pub fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
     }
 
     /// Number of connections.

@@ -61,6 +61,10 @@ impl Fanout {
                 }
                 self.recall(id);
             }
+            Ok(Some(Request::Telemetry(telemetry))) => {
+                self.stats.reports += 1;
+                self.telemetry.add(&telemetry);
+            }
             Err(error) => self.refuse(id, error),
         }
         self.pump(store, id);
@@ -111,6 +115,7 @@ impl Fanout {
         if error.fatal {
             return self.close(id, error.code, error.message);
         }
+        self.stats.reports_refused += u64::from(error.code == ErrorCode::TelemetryRefused);
         self.answer(id, error_frame(error.code, &error.message, error.subscription));
     }
 

@@ -15,6 +15,7 @@ use oddswire_gateway::{
 };
 use oddswire_ingest::{Accepted, Announced, IngestRequest};
 use oddswire_model::{AttributeValue, Commit, Epoch, Market, Revision, name};
+use oddswire_session::Telemetry;
 use oddswire_store::{Published, Refusal, Store};
 use tokio::{
     sync::{mpsc, oneshot},
@@ -103,6 +104,8 @@ pub struct Report {
     pub groups_flushed: u64,
     /// Connections that have ended, by cause, in the order of [`DisconnectCause::ALL`].
     pub disconnects: [u64; DisconnectCause::ALL.len()],
+    /// What clients have reported, all together.
+    pub telemetry: Telemetry,
 }
 
 /// The ways in.
@@ -316,6 +319,7 @@ impl Engine {
                     flush: self.metrics.flush.read(),
                     groups_flushed: self.metrics.groups_flushed.load(Ordering::Relaxed),
                     disconnects: self.disconnects,
+                    telemetry: *self.fanout.telemetry(),
                 });
             }
             LocalRequest::Drain { spread_ms } => {

@@ -2,9 +2,14 @@
 
 use std::{collections::HashMap, net::SocketAddr, time::Duration};
 
+use futures_util::{SinkExt, StreamExt};
 use oddswire_client::{Client, Subscription};
 use oddswire_model::{Commit, Field, MarketId, MarketStatus, MarketUpdate};
 use oddswire_server::{Server, ServerConfig};
+use oddswire_wire::{
+    decode_frame, encode_client_message,
+    proto::{self, ErrorCode, client_message::Message},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -97,6 +102,131 @@ async fn a_scrape_tells_what_has_happened() {
         assert!(tokio::time::Instant::now() < deadline, "the connection is still counted");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+    server.stop().await;
+}
+
+/// What a client has seen reaches a scraper, and all of it.
+#[tokio::test]
+async fn clients_report_what_they_have_seen() {
+    let server = Server::start(&config()).await.expect("free ports");
+    let address = server.metrics.expect("metrics are on");
+    let open = |id: &str, published_ms| {
+        let mut update = MarketUpdate::new(MarketId::new(id).expect("an id"));
+        update.fields.push((Field::Status, MarketStatus::Open as u64));
+        Commit { published_ms, markets: vec![update] }
+    };
+    server.commit(open("1.23", 1)).await.expect("a commit");
+    let url = format!("ws://{}", server.http);
+    let client = Client::builder(url).report_interval_ms(400).build().expect("a client");
+    let _subscription = client.subscribe(Subscription::new(["all"])).expect("a subscription");
+    client.synced_within(Duration::from_secs(5)).await.expect("a snapshot");
+    client.cut();
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    while client.stats().session.connections < 2 || client.synced().await.is_err() {
+        assert!(tokio::time::Instant::now() < deadline, "the client comes back");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // A delay is known once a heartbeat has told the gateway's time.
+    let wall = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock");
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    server.commit(open("1.24", wall.as_millis() as u64)).await.expect("a commit");
+    let mut update = MarketUpdate::new(MarketId::new("1.23").expect("an id"));
+    update.fields.push((Field::Status, MarketStatus::Suspended as u64));
+    let commit = Commit { published_ms: wall.as_millis() as u64, markets: vec![update] };
+    server.commit(commit).await.expect("a commit");
+    loop {
+        let figures = samples(&request(address, "GET /metrics").await.2);
+        let seen = client.telemetry();
+        let figure = |name: &str| figures[&format!("oddswire_client_{name}")];
+        let said = [
+            (figure("connections_total"), seen.connections),
+            (figure("reconnects_total{cause=\"application\"}"), 1),
+            (figure("reconnects_total{cause=\"network\"}"), 0),
+            (figure("resumes_total"), seen.resumes),
+            (figure("staleness_seconds_count"), 1),
+            (figure("apply_delay_seconds_count"), seen.apply_delay.counts.iter().sum()),
+            (figure("apply_delay_seconds_bucket{le=\"+Inf\"}"), seen.apply_delay.counts.iter().sum()),
+            (figure("frames_refused_total"), 0),
+            (figure("reports_refused_total"), 0),
+        ];
+        let is_all = said.iter().all(|&(said, seen)| said == seen as f64);
+        if is_all && seen.apply_delay.counts.iter().sum::<u64>() > 0 {
+            assert!(figure("apply_delay_seconds_sum") >= 1.0, "it was published 1.1 s before");
+            assert_eq!(figure("apply_delay_seconds_bucket{le=\"1\"}"), 0.0);
+            assert!(seen.resumes == 1 && figure("reports_total") >= 2.0);
+            break;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{said:?}, {seen:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    client.close().await;
+    server.stop().await;
+}
+
+/// A client that means harm gets no label in, no counter to wrap, and no report more than its share; and keeps its prices.
+#[tokio::test]
+async fn hostile_reports_are_bounded() {
+    let server = Server::start(&config()).await.expect("free ports");
+    let address = server.metrics.expect("metrics are on");
+    let before = samples(&request(address, "GET /metrics").await.2);
+    let (mut socket, _) = tokio_websockets::ClientBuilder::new()
+        .uri(&format!("ws://{}/v1/stream", server.http))
+        .expect("a url")
+        .add_header(
+            "sec-websocket-protocol".parse().expect("a name"),
+            "oddswire.v1".parse().expect("a value"),
+        )
+        .expect("a header that may be set")
+        .connect()
+        .await
+        .expect("a stream");
+    let delays = |counts: Vec<u32>| Some(proto::Delays { counts, sum_ms: u64::MAX });
+    let ascending: Vec<u32> = (0..1_000).flat_map(|place| [place, 1]).collect();
+    let reports = [
+        // Taken: the greatest numbers there are.
+        proto::Telemetry {
+            gaps: 65_535,
+            reconnects: vec![1, 65_535, 4_000_000_000, 65_535],
+            staleness: delays(vec![0, 65_535, 13, 65_535]),
+            ..Default::default()
+        },
+        // Refused: huge, unknown, too many, out of order, and the fourth and more because they come at once.
+        proto::Telemetry { gaps: u32::MAX, ..Default::default() },
+        proto::Telemetry { apply_delay: delays(ascending), ..Default::default() },
+        proto::Telemetry { apply_delay: delays(vec![3, 1, 2, 1]), ..Default::default() },
+        proto::Telemetry { gaps: 1, ..Default::default() },
+        proto::Telemetry { gaps: 1, ..Default::default() },
+    ];
+    let hello = Message::Hello(proto::Hello { agent: "hostile/1".into(), ..Default::default() });
+    let said = std::iter::once(hello).chain(reports.map(Message::Telemetry));
+    for message in said {
+        let bytes = tokio_websockets::Payload::from(encode_client_message(message));
+        socket.send(tokio_websockets::Message::binary(bytes)).await.expect("it is taken");
+    }
+    let mut refusals = 0;
+    while refusals < 5 {
+        let frame = socket.next().await.expect("the session goes on").expect("a frame");
+        let frame = decode_frame(bytes::Bytes::from(frame.into_payload())).expect("a frame");
+        if let Some(error) = frame.error {
+            assert_eq!((error.code(), error.subscription), (ErrorCode::TelemetryRefused, 0));
+            refusals += 1;
+        }
+    }
+    let after = samples(&request(address, "GET /metrics").await.2);
+    for (name, value) in [
+        ("oddswire_client_reports_total", 1.0),
+        ("oddswire_client_reports_refused_total", 5.0),
+        ("oddswire_client_gaps_total", 65_535.0),
+        ("oddswire_client_reconnects_total{cause=\"network\"}", 65_535.0),
+        ("oddswire_client_reconnects_total{cause=\"other\"}", 65_535.0),
+        ("oddswire_client_apply_delay_seconds_count", 0.0),
+        ("oddswire_client_staleness_seconds_count", 131_070.0),
+        ("oddswire_client_staleness_seconds_sum", 65_535.0 * (0.005 + 3_600.0)),
+        ("oddswire_gateway_connections", 1.0),
+    ] {
+        assert_eq!(after.get(name), Some(&value), "{name}");
+    }
+    assert_eq!(after.len(), before.len(), "a client makes no figures");
     server.stop().await;
 }
 

@@ -25,6 +25,7 @@ mod backoff;
 mod client;
 mod rate_limit;
 mod server;
+mod telemetry;
 
 pub use backoff::Backoff;
 pub use client::{
@@ -33,3 +34,6 @@ pub use client::{
 };
 pub use rate_limit::RateLimit;
 pub use server::{Request, ServerSession, SessionError, Subscribe};
+pub use telemetry::{
+    DELAY_BUCKETS, Delays, REPORT_INTERVAL_MS, ReconnectCause, Telemetry, TelemetryError, next_report_ms,
+};

@@ -1,11 +1,14 @@
 //! How much a peer may ask for.
 
-/// A token bucket: `burst` at once, `per_second` in the long run. Two integers per connection.
+/// Parts of a token: what a rate of one per minute brings in a millisecond is one part.
+const PARTS: u64 = 60_000;
+
+/// A token bucket: `burst` at once, a rate in the long run. Four integers per connection.
 #[derive(Debug, Clone)]
 pub struct RateLimit {
-    per_second: u64,
+    per_minute: u64,
+    /// In parts of a token, as the level.
     burst: u64,
-    /// Thousandths of a token.
     level: u64,
     last_ms: u64,
 }
@@ -13,18 +16,27 @@ pub struct RateLimit {
 impl RateLimit {
     /// A full bucket.
     pub fn new(per_second: u32, burst: u32) -> Self {
-        let burst = u64::from(burst) * 1_000;
-        Self { per_second: u64::from(per_second), burst, level: burst, last_ms: 0 }
+        Self::with_rate(u64::from(per_second) * 60, burst)
+    }
+
+    /// A full bucket that fills slowly.
+    pub fn per_minute(per_minute: u32, burst: u32) -> Self {
+        Self::with_rate(u64::from(per_minute), burst)
+    }
+
+    fn with_rate(per_minute: u64, burst: u32) -> Self {
+        let burst = u64::from(burst) * PARTS;
+        Self { per_minute, burst, level: burst, last_ms: 0 }
     }
 
     /// Takes one token, if there is one. A clock that goes back is taken as standing still.
     pub fn take(&mut self, now_ms: u64) -> bool {
         let passed_ms = now_ms.saturating_sub(self.last_ms);
         self.last_ms = self.last_ms.max(now_ms);
-        self.level = self.level.saturating_add(passed_ms.saturating_mul(self.per_second)).min(self.burst);
-        let allowed = self.level >= 1_000;
+        self.level = self.level.saturating_add(passed_ms.saturating_mul(self.per_minute)).min(self.burst);
+        let allowed = self.level >= PARTS;
         if allowed {
-            self.level -= 1_000;
+            self.level -= PARTS;
         }
         allowed
     }
@@ -41,5 +53,13 @@ mod tests {
         assert!(!limit.take(0), "one past the burst");
         assert!(limit.take(50), "one more every 50 ms");
         assert!(!limit.take(50));
+    }
+
+    #[test]
+    fn a_slow_rate_is_exact() {
+        let mut limit = RateLimit::per_minute(6, 1);
+        assert!(limit.take(0));
+        assert!(!limit.take(9_999));
+        assert!(limit.take(10_000), "six a minute are one every 10 s");
     }
 }

@@ -6,13 +6,15 @@ use oddswire_wire::{
     DICTIONARY_ID,
     compact::ModelId,
     decode_client_message,
-    limits::{AGENT_BYTES_MAX, RESYNC_MARKETS_MAX, TOKEN_BYTES_MAX, TOPICS_MAX},
+    limits::{
+        AGENT_BYTES_MAX, REPORTS_BURST, REPORTS_PER_MINUTE, RESYNC_MARKETS_MAX, TOKEN_BYTES_MAX, TOPICS_MAX,
+    },
     piece::Encoding,
     proto::{self, ErrorCode, client_message::Message},
     view_from_proto,
 };
 
-use crate::rate_limit::RateLimit;
+use crate::{rate_limit::RateLimit, telemetry::Telemetry};
 
 /// Messages a client may send per second in the long run; a client has little to say.
 pub(crate) const MESSAGES_PER_SECOND: u32 = 20;
@@ -51,6 +53,8 @@ pub enum Request {
         /// Why.
         reason: proto::ResyncReason,
     },
+    /// What the client has seen since its last report.
+    Telemetry(Box<Telemetry>),
 }
 
 /// A subscribe whose topics and view have been understood.
@@ -97,11 +101,16 @@ impl SessionError {
 pub struct ServerSession {
     greeted: bool,
     limit: RateLimit,
+    reports: RateLimit,
 }
 
 impl Default for ServerSession {
     fn default() -> Self {
-        Self { greeted: false, limit: RateLimit::new(MESSAGES_PER_SECOND, MESSAGES_BURST) }
+        Self {
+            greeted: false,
+            limit: RateLimit::new(MESSAGES_PER_SECOND, MESSAGES_BURST),
+            reports: RateLimit::per_minute(REPORTS_PER_MINUTE, REPORTS_BURST),
+        }
     }
 }
 
@@ -149,7 +158,19 @@ impl ServerSession {
                     reason,
                 }))
             }
+            Message::Telemetry(report) => self.telemetry(now_ms, &report).map(Some),
         }
+    }
+
+    /// A report that cannot be counted costs the client its report, and not its prices.
+    fn telemetry(&mut self, now_ms: u64, report: &proto::Telemetry) -> Result<Request, SessionError> {
+        let refused = |message| SessionError::of_subscription(ErrorCode::TelemetryRefused, 0, message);
+        if !self.reports.take(now_ms) {
+            let message = format!("more than {REPORTS_PER_MINUTE} reports a minute; report every 30 s");
+            return Err(refused(message));
+        }
+        let telemetry = Telemetry::try_from(report).map_err(|error| refused(error.to_string()))?;
+        Ok(Request::Telemetry(Box::new(telemetry)))
     }
 
     fn hello(&mut self, hello: proto::Hello) -> Result<Request, SessionError> {
@@ -243,6 +264,25 @@ mod tests {
             );
         }
         assert_eq!(session.handle(0, unknown).unwrap_err().code, ErrorCode::RateLimited);
+    }
+
+    #[test]
+    fn reports_are_limited_and_a_refused_one_does_not_end_the_session() {
+        let mut session = ServerSession::default();
+        session.handle(0, hello()).unwrap();
+        let report =
+            |gaps| encode_client_message(Message::Telemetry(proto::Telemetry { gaps, ..Default::default() }));
+        for _ in 0..REPORTS_BURST {
+            let Ok(Some(Request::Telemetry(telemetry))) = session.handle(0, report(2)) else {
+                panic!("a report is taken")
+            };
+            assert_eq!(telemetry.gaps, 2);
+        }
+        let error = session.handle(9_999, report(2)).unwrap_err();
+        assert_eq!((error.code, error.subscription, error.fatal), (ErrorCode::TelemetryRefused, 0, false));
+        assert!(matches!(session.handle(10_000, report(2)), Ok(Some(Request::Telemetry(_)))), "six a minute");
+        let error = session.handle(20_000, report(65_536)).unwrap_err();
+        assert_eq!((error.code, error.fatal), (ErrorCode::TelemetryRefused, false));
     }
 
     #[test]

@@ -19,6 +19,18 @@ pub const FRAMES_JOINED_MAX: usize = 16;
 pub const AGENT_BYTES_MAX: usize = 64;
 /// Longest token in bytes.
 pub const TOKEN_BYTES_MAX: usize = 3 * 1024;
+/// Telemetry reports of a client per minute in the long run; one that follows the protocol sends two.
+pub const REPORTS_PER_MINUTE: u32 = 6;
+/// Telemetry reports of a client at once: the first of a connection, and one that the application asks for.
+pub const REPORTS_BURST: u32 = 3;
+/// Greatest number in a report. A client applies at most 100 frames a second, 3,000 between two reports; 65,535 leave a
+/// factor of twenty, and six such reports a minute cannot make a counter wrap in 89,000 years.
+pub const REPORT_COUNT_MAX: u32 = 65_535;
+/// Longest delay in a histogram's sum; what is longer counts as this. One hour.
+pub const REPORT_DELAY_MS_MAX: u64 = 3_600_000;
+/// Upper bounds of the buckets of delays, in milliseconds; one bucket more holds what is longer.
+pub const DELAY_BOUNDS_MS: [u64; 13] =
+    [5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000];
 /// Bits of the sequence that a frame carries. Transports deliver in order, and every heartbeat names the whole
 /// sequence, so two bits tell a lost frame from the next one.
 pub const SEQUENCE_BITS: u32 = 2;

@@ -6,6 +6,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 
 const root = new URL('../../../', import.meta.url);
 const folder = new URL('../packages/core/src/compact/', import.meta.url);
+/** Characters of minified code without quotes and backslashes, the commonest first. */
+const CHARACTERS = 'tes,io=()nr.hluac;0f&{}#1:2d[]m+?pgb>M4E3vy|6!5-<*NAwO9TkSR8DIC7';
 const generated = '/** Written by `npm run model`. */\n';
 
 const rows = [...readFileSync(new URL('docs/protocol.md', root), 'utf8').matchAll(/^\| `([A-Z_]+)` \| (\d+) x (\d+) \| (.*) \|$/gm)];
@@ -31,11 +33,17 @@ put(
     `/** First byte of a model with these tables. */\nexport const LAYOUT = ${model[0]};\n` +
     `/** Contexts and symbols of each table. */\nexport const SIZES = [\n${wrapped(tables.map(({ contexts, symbols }) => `${contexts}, ${symbols},`))}];\n`,
 );
-// From 48 on, so that 44 of 64 codes are digits and letters; the backslash is one of the others.
-const characters = [...model].map((code) => String.fromCharCode(48 + code)).join('');
+// The commonest code is the commonest character of the code around it, and so on, because a page compresses both together.
+const counts = Array(64).fill(0);
+for (const code of model) counts[code]++;
+const byCount = [...counts.keys()].sort((a, b) => counts[b] - counts[a] || a - b);
+const characterOf = (code) => CHARACTERS[byCount.indexOf(code)];
+const characters = [...model].map(characterOf).join('');
+const alphabet = [...counts.keys()].map(characterOf).join('');
 put(
   'shipped-model.ts',
-  `${generated}/** The shipped model, a character for each byte: 48 more than it. */\nexport const SHIPPED = ${JSON.stringify(characters)};\n`,
+  `${generated}/** The characters of the codes from 0 to 63. */\nexport const ALPHABET = ${JSON.stringify(alphabet)};\n` +
+    `/** The shipped model, a character for each byte. */\nexport const SHIPPED = ${JSON.stringify(characters)};\n`,
 );
 if (isStale) {
   console.error('the generated part of the compact decoder is not up to date; run `npm run model`');

@@ -48,6 +48,27 @@ pub(crate) fn cases() -> Vec<Case> {
     let resync = |markets: &[u32], reason: ResyncReason, since| {
         Message::Resync(proto::Resync { markets: markets.to_vec(), reason: reason.into(), since })
     };
+    let report = |reconnects: &[u32], gaps, counts: &[u32]| {
+        Message::Telemetry(proto::Telemetry {
+            connections: 3,
+            reconnects: reconnects.to_vec(),
+            gaps,
+            apply_delay: Some(proto::Delays { counts: counts.to_vec(), sum_ms: 1_234 }),
+            ..Default::default()
+        })
+    };
+    let full_report = Message::Telemetry(proto::Telemetry {
+        connections: 4,
+        failed_attempts: 5,
+        reconnects: vec![1, 2, 2, 1],
+        resumes: 3,
+        gaps: 1,
+        resyncs: 7,
+        digest_mismatches: 2,
+        frames_refused: 1,
+        apply_delay: Some(proto::Delays { counts: vec![0, 300, 2, 5, 13, 1], sum_ms: 3_601_000 }),
+        staleness: Some(proto::Delays { counts: vec![7, 1], sum_ms: 900 }),
+    });
     let cursor = Some(proto::Cursor { epoch: EPOCH, revision: 300 });
     let after_hello = [
         (
@@ -94,6 +115,24 @@ pub(crate) fn cases() -> Vec<Case> {
             with_topic("nation/GB"),
         ),
         ("bad-view", "Best 0 is not a view; the session goes on.", "VIEW-1", best_0),
+        ("telemetry", "A report with everything in it.", "TEL-1", full_report),
+        (
+            "telemetry-later-cause",
+            "A cause that a later version added is some other cause.",
+            "TEL-2",
+            report(&[1, 1, 77, 1], 0, &[0, 1]),
+        ),
+        ("telemetry-at-limit", "The greatest number.", "TEL-5", report(&[], 65_535, &[13, 65_535])),
+        (
+            "telemetry-number-too-large",
+            "A number over 65,535 is refused; the session goes on.",
+            "TEL-5",
+            report(&[], 65_536, &[0, 1]),
+        ),
+        ("telemetry-count-too-large", "So is one in a pair.", "TEL-5", report(&[1, 65_536], 0, &[0, 1])),
+        ("telemetry-later-bucket", "There is no such bucket.", "TEL-3", report(&[], 0, &[14, 1])),
+        ("telemetry-unpaired", "A place without a count.", "TEL-1", report(&[], 0, &[0, 1, 2])),
+        ("telemetry-descending", "Places that do not ascend.", "TEL-1", report(&[2, 1, 1, 1], 0, &[0, 1])),
         ("hello-repeated", "A session has one hello.", "HELLO-1", hello("")),
     ];
     let first = [

@@ -125,6 +125,28 @@ pub(crate) fn client_message(message: &Message) -> Value {
             say("subscription", unsubscribe.subscription.into());
             "unsubscribe"
         }
+        Message::Telemetry(telemetry) => {
+            let delays = |delays: &Option<proto::Delays>| {
+                delays
+                    .as_ref()
+                    .map_or(Value::Null, |delays| json!({ "counts": delays.counts, "sum_ms": delays.sum_ms }))
+            };
+            for (key, count) in [
+                ("connections", telemetry.connections),
+                ("failed_attempts", telemetry.failed_attempts),
+                ("resumes", telemetry.resumes),
+                ("gaps", telemetry.gaps),
+                ("resyncs", telemetry.resyncs),
+                ("digest_mismatches", telemetry.digest_mismatches),
+                ("frames_refused", telemetry.frames_refused),
+            ] {
+                say(key, if count > 0 { count.into() } else { Value::Null });
+            }
+            say("reconnects", telemetry.reconnects.iter().copied().collect());
+            say("apply_delay", delays(&telemetry.apply_delay));
+            say("staleness", delays(&telemetry.staleness));
+            "telemetry"
+        }
         Message::Resync(resync) => {
             say("markets", resync.markets.iter().copied().collect());
             say("reason", resync.reason().as_str_name().into());

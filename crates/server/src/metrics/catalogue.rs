@@ -3,12 +3,14 @@
 use std::fmt::Display;
 
 use oddswire_gateway::DisconnectCause;
+use oddswire_session::ReconnectCause;
+use oddswire_wire::limits::DELAY_BOUNDS_MS;
 
 use super::{
     exposition::{Exposition, Kind, Kind::Counter, Kind::Gauge},
     process::ProcessFigures,
 };
-use crate::engine::Report;
+use crate::{engine::Report, engine_metrics::BUCKETS_US};
 
 /// Name, kind, meaning, source.
 type Figure<T, V> = (&'static str, Kind, &'static str, fn(&T) -> V);
@@ -46,6 +48,15 @@ const ENGINE: &[Figure<Report, u64>] = &[
     ("oddswire_fanout_resumes_total", Counter, "Subscriptions resumed from a cursor.", |r| r.fanout.resumes),
     ("oddswire_fanout_resyncs_total", Counter, "Markets sent again because what a client held did not fit.", |r| r.fanout.resyncs),
     ("oddswire_fanout_closed_for_cause_total", Counter, "Connections closed for what the client did or did not do.", |r| r.fanout.closed_for_cause),
+    ("oddswire_client_reports_total", Counter, "Telemetry reports of clients. What they say stands in the figures below; clients are not trusted, so it is no more than a hint.", |r| r.fanout.reports),
+    ("oddswire_client_reports_refused_total", Counter, "Reports that came too often or could not be read.", |r| r.fanout.reports_refused),
+    ("oddswire_client_connections_total", Counter, "Connections that clients say they have made.", |r| r.telemetry.connections),
+    ("oddswire_client_failed_attempts_total", Counter, "Attempts of clients to connect that came to nothing.", |r| r.telemetry.failed_attempts),
+    ("oddswire_client_resumes_total", Counter, "Subscriptions that clients have resumed with a catch-up.", |r| r.telemetry.resumes),
+    ("oddswire_client_gaps_total", Counter, "Times that clients have missed frames.", |r| r.telemetry.gaps),
+    ("oddswire_client_resyncs_total", Counter, "Markets that clients have asked for again.", |r| r.telemetry.resyncs),
+    ("oddswire_client_digest_mismatches_total", Counter, "Digests that did not agree. Anything above 0 is a defect.", |r| r.telemetry.digest_mismatches),
+    ("oddswire_client_frames_refused_total", Counter, "Frames that clients could not use.", |r| r.telemetry.frames_refused),
 ];
 
 /// Figures of the process, under the names that every Prometheus client uses.
@@ -62,6 +73,7 @@ const PROCESS: &[Figure<ProcessFigures, f64>] = &[
 
 const DISCONNECTS: &str = "oddswire_gateway_disconnects_total";
 const FLUSH: &str = "oddswire_fanout_flush_seconds";
+const RECONNECTS: &str = "oddswire_client_reconnects_total";
 const BUILD: &str = "oddswire_build_info";
 
 /// The answer to a scraper.
@@ -73,11 +85,36 @@ pub(super) fn write(report: &Report, process: Option<&ProcessFigures>) -> String
     out.histogram(
         FLUSH,
         "Time of a flush, from the changes to their hand-over to the shards.",
-        &report.flush,
+        BUCKETS_US.iter().map(|&edge_us| edge_us as f64 / 1e6),
+        &report.flush.counts,
+        report.flush.sum.as_secs_f64(),
     );
     out.figure(DISCONNECTS, Counter, "Connections that have ended, by cause.");
     for (cause, &count) in DisconnectCause::ALL.into_iter().zip(&report.disconnects) {
         out.labelled(DISCONNECTS, "cause", cause_name(cause), count);
+    }
+    out.figure(
+        RECONNECTS,
+        Counter,
+        "Connections that clients had to make again, by why the one before ended.",
+    );
+    for (cause, &count) in ReconnectCause::ALL.into_iter().zip(&report.telemetry.reconnects) {
+        out.labelled(RECONNECTS, "cause", cause.as_str(), count);
+    }
+    for (name, help, delays) in [
+        (
+            "oddswire_client_apply_delay_seconds",
+            "From publishing to applying at clients, each frame with changes; by clocks set by heartbeats.",
+            &report.telemetry.apply_delay,
+        ),
+        (
+            "oddswire_client_staleness_seconds",
+            "How long prices were not live at clients, each time that they stopped being live.",
+            &report.telemetry.staleness,
+        ),
+    ] {
+        let bounds = DELAY_BOUNDS_MS.iter().map(|&bound_ms| bound_ms as f64 / 1e3);
+        out.histogram(name, help, bounds, &delays.counts, delays.sum_ms as f64 / 1e3);
     }
     if let Some(process) = process {
         add(&mut out, PROCESS, process);

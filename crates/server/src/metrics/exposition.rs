@@ -2,8 +2,6 @@
 
 use std::fmt::{Display, Write};
 
-use crate::engine_metrics::{BUCKETS_US, HistogramReading};
-
 /// What a figure is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -47,17 +45,22 @@ impl Exposition {
         let _ = writeln!(self.text, "{name}{{{label}=\"{content}\"}} {value}");
     }
 
-    /// A histogram.
-    pub(super) fn histogram(&mut self, name: &str, help: &str, reading: &HistogramReading) {
+    /// A histogram. There is one count more than edges, of what lies beyond them.
+    pub(super) fn histogram(
+        &mut self,
+        name: &str,
+        help: &str,
+        edges: impl Iterator<Item = f64>,
+        counts: &[u64],
+        sum: f64,
+    ) {
         let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} histogram");
-        let mut below = 0;
-        for (edge_us, count) in BUCKETS_US.iter().zip(reading.counts) {
-            below += count;
-            let edge = *edge_us as f64 / 1e6;
+        let mut below = 0u64;
+        for (edge, count) in edges.zip(counts) {
+            below = below.saturating_add(*count);
             let _ = writeln!(self.text, "{name}_bucket{{le=\"{edge}\"}} {below}");
         }
-        let count: u64 = reading.counts.iter().sum();
-        let sum = reading.sum.as_secs_f64();
+        let count = counts.iter().fold(0u64, |sum, &count| sum.saturating_add(count));
         let _ = writeln!(
             self.text,
             "{name}_bucket{{le=\"+Inf\"}} {count}\n{name}_sum {sum}\n{name}_count {count}"

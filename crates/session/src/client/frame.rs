@@ -8,7 +8,7 @@ use oddswire_wire::{
     compact::{LeadReader, Model, ModelError},
     decode_frame, decode_joined,
     limits::{FRAMES_JOINED_MAX, RESYNC_MARKETS_MAX, SEQUENCE_BITS},
-    piece::{self, Encoding, FrameContext, PieceError, PieceKind},
+    piece::{self, Encoding, FrameContext, PieceError, PieceKind, TIME_STEP_MS},
     proto::{self, Conflation, ErrorCode, Resume, ResyncReason, client_message::Message},
 };
 
@@ -53,6 +53,12 @@ impl ClientSession {
         if self.connection == Connection::Disconnected {
             return Err(ClientError::NotConnected);
         }
+        let taken = self.take_frame(now_ms, bytes);
+        self.telemetry.seen.frames_refused += u64::from(taken.is_err());
+        taken
+    }
+
+    fn take_frame(&mut self, now_ms: u64, bytes: Bytes) -> Result<(), ClientError> {
         let length = bytes.len() as u64;
         let frame = decode_frame(bytes.clone())?;
         self.heard_ms = now_ms;
@@ -111,6 +117,7 @@ impl ClientSession {
             self.remove(MarketNumber(number));
         }
         let is_lead = lead.is_some();
+        let has_deltas = is_lead || piece::pieces(&frame).next().is_some();
         self.apply_pieces(&frame, lead)?;
         if frame.position.is_some() && self.unsubscribing == 0 && self.is_answered() {
             // The catch-up has named what left.
@@ -131,6 +138,10 @@ impl ClientSession {
             .filter(|_| self.position.is_some());
         if let Some(heartbeat) = frame.heartbeat {
             self.freshness = heartbeat.freshness_ms.map(|freshness_ms| (u64::from(freshness_ms), now_ms));
+            self.telemetry.heard_clock(now_ms, heartbeat.now_ms);
+        }
+        if advanced.is_some() && has_deltas {
+            self.telemetry.applied(now_ms, self.frame_time.saturating_mul(TIME_STEP_MS));
         }
         // What the gateway says before it has answered every subscribe is not about everything that is held.
         self.complete = cursor.or(self.complete);
@@ -139,6 +150,7 @@ impl ClientSession {
         {
             self.cursor = Some(cursor);
             self.settle(cursor);
+            self.telemetry.settled(now_ms);
         }
         // Until the last subscribe is answered, the gateway may follow a market in a narrower view than is held.
         if self.is_answered() {
@@ -153,7 +165,9 @@ impl ClientSession {
     /// A request was refused. A refused subscription must not keep the others from being complete; but the number may
     /// have been used again since, and then the later request is not answered yet.
     fn refused(&mut self, error: &proto::Error) {
-        if error.code() == ErrorCode::UnknownSubscription {
+        if error.code() == ErrorCode::TelemetryRefused {
+            self.telemetry.is_refused = true;
+        } else if error.code() == ErrorCode::UnknownSubscription {
             self.unsubscribing = self.unsubscribing.saturating_sub(1);
         } else if let Some(subscription) = self.subscriptions.get_mut(&error.subscription) {
             subscription.unanswered = subscription.unanswered.saturating_sub(1);
@@ -214,6 +228,8 @@ impl ClientSession {
             return Ok(());
         }
         self.stats.gaps += 1;
+        self.telemetry.seen.gaps += 1;
+        self.telemetry.degraded();
         for mirror in self.mirrors.values_mut() {
             mirror.state = MarketState::Syncing;
         }
@@ -444,6 +460,7 @@ impl ClientSession {
             mirror.state = MarketState::Syncing;
             mirror.awaits_snapshot = true;
         }
+        self.telemetry.seen.resyncs += 1;
         self.events.push_back(Event::Resyncing { market, reason });
         self.resyncs.push((market, reason));
     }

@@ -4,6 +4,7 @@ mod event;
 mod frame;
 mod reading;
 mod session;
+mod watch;
 
 pub use event::{Event, ResumeOutcome};
 pub use frame::ClientError;

@@ -18,7 +18,9 @@ use rustc_hash::FxHashMap;
 use super::{
     event::Event,
     reading::{MarketState, Reading},
+    watch::Watch,
 };
+use crate::telemetry::{ReconnectCause, Telemetry};
 
 /// How long a receiver goes on trusting prices, in heartbeat intervals times ten: 2.5 s at 1 s heartbeats.
 const STALE_AFTER_INTERVALS_TENTHS: u64 = 25;
@@ -149,6 +151,7 @@ pub struct ClientSession {
     /// Markets may be held that no subscription names any more; the gateway has not said yet which.
     pub(super) holds_leavers: bool,
     pub(super) stats: SessionStats,
+    pub(super) telemetry: Watch,
     /// Markets to ask for again at the end of the frame.
     pub(super) resyncs: Vec<(MarketNumber, ResyncReason)>,
     pub(super) transmits: VecDeque<Bytes>,
@@ -179,6 +182,7 @@ impl ClientSession {
             unsubscribing: 0,
             holds_leavers: false,
             stats: SessionStats::default(),
+            telemetry: Watch::default(),
             resyncs: Vec::new(),
             transmits: VecDeque::new(),
             events: VecDeque::new(),
@@ -238,6 +242,7 @@ impl ClientSession {
         self.is_resumed = false;
         self.transmits.clear();
         self.stats.connections += 1;
+        self.telemetry.connected();
         self.send(Message::Hello(proto::Hello {
             agent: self.config.agent.clone(),
             encodings: match self.config.encoding {
@@ -284,11 +289,7 @@ impl ClientSession {
         for subscription in self.subscriptions.values_mut() {
             subscription.unanswered = 0;
         }
-        for mirror in self.mirrors.values_mut() {
-            if mirror.state == MarketState::Live {
-                mirror.state = MarketState::Stale;
-            }
-        }
+        self.go_stale();
     }
 
     /// Where the session stands.
@@ -372,14 +373,51 @@ impl ClientSession {
         if !self.is_stale {
             self.is_stale = true;
             self.stats.stale += 1;
-            for mirror in self.mirrors.values_mut() {
-                if mirror.state == MarketState::Live {
-                    mirror.state = MarketState::Stale;
-                }
-            }
+            self.go_stale();
             self.events.push_back(Event::Stale);
         }
         true
+    }
+
+    fn go_stale(&mut self) {
+        for mirror in self.mirrors.values_mut() {
+            if mirror.state == MarketState::Live {
+                mirror.state = MarketState::Stale;
+                self.telemetry.degraded();
+            }
+        }
+    }
+
+    /// What this session has seen, over all its connections, apart from what [`ClientSession::note_reconnect`] and
+    /// [`ClientSession::note_failed_attempt`] have not told it.
+    pub fn telemetry(&self) -> Telemetry {
+        Telemetry {
+            connections: self.stats.connections,
+            resumes: self.stats.resumes,
+            digest_mismatches: self.stats.digest_mismatches,
+            ..self.telemetry.seen
+        }
+    }
+
+    /// A connection has ended, for a reason that only the transport's owner knows, and will be made again.
+    pub fn note_reconnect(&mut self, cause: ReconnectCause) {
+        self.telemetry.seen.reconnects[cause as usize] += 1;
+    }
+
+    /// An attempt to connect has come to nothing.
+    pub fn note_failed_attempt(&mut self) {
+        self.telemetry.seen.failed_attempts += 1;
+    }
+
+    /// Tells the gateway what was seen since the last report, if anything was and the gateway hears it. When to report
+    /// is said by [`crate::next_report_ms`].
+    pub fn report(&mut self) {
+        if self.connection != Connection::Established || self.telemetry.is_refused {
+            return;
+        }
+        if let Some(report) = self.telemetry().report(&mut self.telemetry.reported) {
+            self.send(Message::Telemetry(report));
+        }
     }
 
     /// How long the gateway may be silent.

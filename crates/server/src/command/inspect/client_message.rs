@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use oddswire_model::{Epoch, Revision};
+use oddswire_session::Telemetry;
 use oddswire_wire::{
     decode_client_message,
     proto::{self, client_message::Message},
@@ -68,6 +69,13 @@ fn tell(message: Message, bytes: usize, report: &mut Report) {
                 report.detail(&format!("markets {:?}", resync.markets));
             }
         }
+        Message::Telemetry(telemetry) => match Telemetry::try_from(&telemetry) {
+            Ok(seen) => {
+                report.part("telemetry", bytes, &format!("{} connections", seen.connections));
+                report.detail(&format!("{seen:?}"));
+            }
+            Err(problem) => report.part("telemetry", bytes, &format!("refused: {problem}")),
+        },
     }
 }
 

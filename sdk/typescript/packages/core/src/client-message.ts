@@ -1,4 +1,5 @@
 import { writeBytes, writeMessage, type Shape, type Values } from './message.js';
+import { type Figures, pairs } from './telemetry.js';
 
 type Best = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10;
 
@@ -47,6 +48,13 @@ export function unsubscribe(subscription: number): Uint8Array {
 /** Asks for snapshots of `markets`, at most 512, or for a catch-up of everything `since` a revision [SYNC-3]. */
 export function resync(markets: readonly number[], reason: ResyncReason, since?: number): Uint8Array {
   return message(4, 'puo', [markets, RESYNC_REASONS.indexOf(reason), since]);
+}
+
+/** What was seen since the last report [TEL-1]. */
+export function telemetry(fresh: Figures): Uint8Array {
+  const delays = (at: number): Values | undefined => (fresh[at]!.some(Boolean) ? [pairs(fresh[at]!), fresh[at + 2]![0]] : undefined);
+  const values = fresh.slice(0, 8).map((counts, field) => (field === 2 ? pairs(counts) : counts[0]));
+  return message(5, ['u', 'u', 'p', 'u', 'u', 'u', 'u', 'u', 'pu', 'pu'], [...values, delays(8), delays(9)]);
 }
 
 function viewMessage(view: string): Values {

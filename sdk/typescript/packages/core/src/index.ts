@@ -16,5 +16,5 @@ export {
   type Standing,
 } from './market.js';
 export type { MarketState, MarketStatus } from './mirror.js';
-export { ClientSession, type Connection, type SessionConfig } from './session.js';
-export { Histogram, Telemetry } from './telemetry.js';
+export { ClientSession, type Connection, type SessionConfig, TELEMETRY_REFUSED } from './session.js';
+export { Histogram, nextReportMs, type ReconnectCause, REPORT_INTERVAL_MS, Telemetry } from './telemetry.js';

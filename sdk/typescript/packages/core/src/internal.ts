@@ -14,3 +14,4 @@ export * from './piece.js';
 export * from './plain.js';
 export * from './price-ladder.js';
 export * from './reader.js';
+export * from './telemetry.js';

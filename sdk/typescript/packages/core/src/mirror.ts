@@ -65,7 +65,7 @@ export type Attributes = Map<string, string>;
 /** One selection with its cells. */
 export class Runner {
   /** One-value cells by code - 16, 0 when absent. */
-  readonly cells = [0, 0, 0, 0, 0, 0, 0, 0];
+  readonly cells = new Float64Array(8);
   /** Ladders by code - 32; those that never had a rung are missing. */
   readonly ladders: (Rungs | undefined)[] = Array(7).fill(undefined);
   readonly attributes: Attributes = new Map();
@@ -91,7 +91,7 @@ export class Mirror {
   /** The producer's time of the newest commit in it, milliseconds since 1970 in UTC. */
   publishedMs = 0;
   /** The market's own cells by code, 0 when absent. */
-  cells = [0, 0, 0, 0, 0];
+  cells = new Float64Array(5);
   runners: Runner[] = [];
   attributes: Attributes = new Map();
   /** Sum of the hashes of selections and attributes, once it was asked for; `null` when it cannot agree [ATTR-3]. */

@@ -26,6 +26,11 @@ for (const [step, end] of [
   for (; tick < end; tick += step) TICKS[filled++] = tick;
 }
 
+/** Indexes of the prices up to 10, which are most of them, by hundredths; 0 for those on no tick, one more for the others. */
+const NEAR_MAX = 100_000;
+const NEAR = new Uint16Array(NEAR_MAX / 100 + 1);
+for (let index = 0; TICKS[index]! <= NEAR_MAX; index++) NEAR[TICKS[index]! / 100] = index + 1;
+
 /** The step of a PriceLadder cell's value [LADDER-1]. */
 export function stepOf(code: number): number {
   if (code === 0) return 100;
@@ -39,7 +44,8 @@ export function stepOf(code: number): number {
 export function indexOf(step: number, price: number): number {
   if (price === 0 || price === INFINITE) return -1;
   if (step !== BETFAIR) return price % step ? -1 : price / step;
-  let from = 0;
+  if (price <= NEAR_MAX) return price % 100 ? -1 : NEAR[price / 100]! - 1;
+  let from = 209;
   let to = 350;
   while (from < to) {
     const middle = (from + to) >> 1;

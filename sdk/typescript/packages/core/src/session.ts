@@ -1,5 +1,5 @@
 import { Changes } from './changes.js';
-import { type Cursor, hello, resync, type ResyncReason, subscribe, type SubscriptionRequest, unsubscribe } from './client-message.js';
+import { type Cursor, hello, resync, type ResyncReason, subscribe, type SubscriptionRequest, telemetry, unsubscribe } from './client-message.js';
 import { resume } from './compact/coder.js';
 import { type Lead, readLead } from './compact/lead.js';
 import { type Model, readModel, shippedModel } from './compact/model.js';
@@ -11,7 +11,7 @@ import { Market } from './market.js';
 import type { Values } from './message.js';
 import { type MarketState, Mirror, statusOf } from './mirror.js';
 import { applyPiece } from './piece.js';
-import { Telemetry } from './telemetry.js';
+import { type Figures, figures, freshFigures, Telemetry } from './telemetry.js';
 import { names } from './topic.js';
 
 /** How long prices are trusted, in heartbeat intervals [STALE-1]. */
@@ -24,6 +24,8 @@ const RESYNC_MARKETS_MAX = 512;
 const UNREADABLE_MAX = 3;
 /** Error code of an answer to an unsubscribe of a subscription that is ended. */
 const UNKNOWN_SUBSCRIPTION = 11;
+/** Error code of an answer to a report that is not counted. */
+export const TELEMETRY_REFUSED = 14;
 /** Cells of a frame that are kept for those who look on. A fuller frame tells how many there were, and not which. */
 const CHANGES_KEPT = 65_536;
 /** Numbers of encodings. */
@@ -112,6 +114,9 @@ export class ClientSession {
   /** Markets to ask for at the end of the frame, and why the first of them. */
   #resyncs: number[] = [];
   #resyncReason: ResyncReason = 'UNSPECIFIED';
+  /** What was reported, and whether the gateway of this connection wants no reports. */
+  #reported: Figures | undefined;
+  #isReportRefused = false;
   #messages: Uint8Array[] = [];
   #events: SessionEvent[] = [];
 
@@ -185,7 +190,7 @@ export class ClientSession {
       this.#dropEverything();
     }
     this.#forgetConnection();
-    this.#holdsLeavers = this.#isStale = this.#isResumed = false;
+    this.#holdsLeavers = this.#isStale = this.#isResumed = this.#isReportRefused = false;
     this.#unsubscribing = 0;
     this.#clockOffsetMs = Infinity;
     this.#complete = this.#resumable;
@@ -216,6 +221,15 @@ export class ClientSession {
   /** Takes one frame: all of it, or what does not fit is asked for again. Throws when the connection must be given up. */
   handleFrame(nowMs: number, bytes: Uint8Array): void {
     if (this.connection === 'disconnected') fail('NOT_CONNECTED');
+    try {
+      this.#takeFrame(nowMs, bytes);
+    } catch (error) {
+      this.telemetry.framesRefused++;
+      throw error;
+    }
+  }
+
+  #takeFrame(nowMs: number, bytes: Uint8Array): void {
     if (bytes.length > FRAME_BYTES_MAX) fail('FRAME_TOO_LONG', `${bytes.length} bytes, more than ${FRAME_BYTES_MAX}`);
     let frame = readFrame(bytes);
     this.#heardMs = nowMs;
@@ -249,6 +263,16 @@ export class ClientSession {
       this.#events.push({ type: 'stale' });
     }
     return true;
+  }
+
+  /** Tells the gateway what was seen since the last report, if anything was and the gateway hears it. */
+  report(): void {
+    if (this.connection !== 'established' || this.#isReportRefused) return;
+    const seen = figures(this.telemetry);
+    const fresh = freshFigures(seen, this.#reported);
+    if (!fresh.some((counts) => counts.some(Boolean))) return;
+    this.#reported = seen.map((counts, field) => counts.map((_, at) => (this.#reported?.[field]![at] ?? 0) + fresh[field]![at]!));
+    this.#messages.push(telemetry(fresh));
   }
 
   /** How long the gateway may be silent. */
@@ -407,7 +431,8 @@ export class ClientSession {
    */
   #refused([, code = 0, message = '', subscription = 0]: Values): void {
     this.#events.push({ type: 'refused', code, message, subscription });
-    if (code === UNKNOWN_SUBSCRIPTION) this.#unsubscribeAnswered();
+    if (code === TELEMETRY_REFUSED) this.#isReportRefused = true;
+    else if (code === UNKNOWN_SUBSCRIPTION) this.#unsubscribeAnswered();
     else if (this.#subscribeAnswered(subscription)?.unanswered === 0) {
       this.subscriptions.delete(subscription);
       this.#subscriptionsChanged();
@@ -596,6 +621,7 @@ export class ClientSession {
     const mirror = this.mirrors.get(number);
     if (mirror) this.#setState(mirror, 'syncing');
     this.#awaited.set(number, 0);
+    this.telemetry.resyncs++;
     this.#events.push({ type: 'resyncing', number, reason });
     if (this.#resyncs.push(number) === 1) this.#resyncReason = reason;
   }

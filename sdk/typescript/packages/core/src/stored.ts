@@ -34,12 +34,12 @@ export function storeSession(session: ClientSession): string | undefined {
       mirror.id,
       mirror.revision,
       mirror.publishedMs,
-      mirror.cells,
+      [...mirror.cells],
       [...mirror.attributes],
       mirror.runners.map(({ id, handicap, cells, attributes, ladders }) => [
         id,
         handicap,
-        cells,
+        [...cells],
         [...attributes],
         ladders.map((rungs) => (rungs ? [...rungs.pairs.subarray(0, 2 * rungs.count)] : [])),
       ]),
@@ -57,11 +57,11 @@ export function restoreSession(session: ClientSession, text: string, elapsedMs: 
   if (version !== VERSION) return;
   const mirrors = markets.map(([number, id, revision, publishedMs, cells, attributes, runners]) => {
     const mirror = new Mirror(number);
-    Object.assign(mirror, { id, revision, publishedMs, cells, state: 'stale' });
+    Object.assign(mirror, { id, revision, publishedMs, cells: Float64Array.from(cells), state: 'stale' });
     put(mirror.attributes, attributes);
     mirror.runners = runners.map(([id, handicap, cells, attributes, ladders], at) => {
       const runner = new Runner(at, id, handicap);
-      runner.cells.splice(0, 8, ...cells);
+      runner.cells.set(cells);
       put(runner.attributes, attributes);
       ladders.forEach((pairs, slot) => {
         if (pairs.length > 0) Object.assign(runner.ladder(32 + slot), { pairs: Float64Array.from(pairs), count: pairs.length / 2 });

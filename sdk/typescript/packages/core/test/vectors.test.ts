@@ -29,6 +29,8 @@ import {
   shippedModel,
   SIZES,
   symbol,
+  telemetry,
+  type Figures,
   subscribe,
   unsubscribe,
   type Values,
@@ -36,7 +38,7 @@ import {
 import { marketJson, REPOSITORY, type Vector, vectors } from '@oddswire/testing';
 
 const ERROR_CODES =
-  'UNSPECIFIED MALFORMED HELLO_EXPECTED UNAUTHORIZED BAD_TOPIC BAD_VIEW TOO_MANY_SUBSCRIPTIONS TOO_LARGE RATE_LIMITED SLOW_RECEIVER HELLO_REPEATED UNKNOWN_SUBSCRIPTION INTERNAL HELLO_TIMEOUT'.split(
+  'UNSPECIFIED MALFORMED HELLO_EXPECTED UNAUTHORIZED BAD_TOPIC BAD_VIEW TOO_MANY_SUBSCRIPTIONS TOO_LARGE RATE_LIMITED SLOW_RECEIVER HELLO_REPEATED UNKNOWN_SUBSCRIPTION INTERNAL HELLO_TIMEOUT TELEMETRY_REFUSED'.split(
     ' ',
   );
 const ENCODINGS = ['ENCODING_UNSPECIFIED', 'ENCODING_PLAIN', 'ENCODING_COMPACT'];
@@ -155,6 +157,8 @@ function clientMessage({ input, frames, expected }: Vector): void {
     return;
   }
   const [[kind, said]] = Object.entries<any>(input.message) as [[string, any]];
+  // What is refused in a report, and causes of later versions, this SDK has no way to say.
+  if (kind === 'telemetry' && (expected.error || said.reconnects?.some((place: number, at: number) => at % 2 === 0 && place > 8))) return;
   const bytes =
     kind === 'hello'
       ? hello(said.agent, said.encodings.map((name: string) => ENCODINGS.indexOf(name)), said.token ?? '', said.models?.map((id: string) => parseInt(id, 16)))
@@ -162,8 +166,25 @@ function clientMessage({ input, frames, expected }: Vector): void {
         ? subscribe(said.subscription, { topics: said.topics, view: viewName(said.view), rateMs: said.rate_ms }, said.cursor)
         : kind === 'unsubscribe'
           ? unsubscribe(said.subscription)
+          : kind === 'telemetry'
+          ? telemetry(figuresOf(said))
           : resync(said.markets ?? [], said.reason.replace('RESYNC_REASON_', ''), said.since);
   assert.equal(Buffer.from(bytes).toString('hex'), Buffer.from(frames[0]!).toString('hex'));
+}
+
+/** The figures that a report was written from. */
+function figuresOf(said: any): Figures {
+  const spread = (pairs: number[] = [], length: number): number[] => {
+    const counts: number[] = Array(length).fill(0);
+    for (let at = 0; at < pairs.length; at += 2) counts[pairs[at]!] = pairs[at + 1]!;
+    return counts;
+  };
+  const counts = ['connections', 'failed_attempts', 'reconnects', 'resumes', 'gaps', 'resyncs', 'digest_mismatches', 'frames_refused'];
+  return [
+    ...counts.map((name) => (name === 'reconnects' ? spread(said[name], 9) : [said[name] ?? 0])),
+    ...[said.apply_delay, said.staleness].map((delays) => spread(delays?.counts, 14)),
+    ...[said.apply_delay, said.staleness].map((delays) => [delays?.sum_ms ?? 0]),
+  ];
 }
 
 function viewName({ depth, best, volumes }: { depth: string; best: number; volumes: boolean }): View {
@@ -247,11 +268,11 @@ function pieceErrors(client: ClientSession, bytes: Uint8Array): unknown[] {
 function structuredMirror(held: Mirror): Mirror {
   const copy = new Mirror(held.number);
   copy.become(held);
-  copy.cells = [...held.cells];
+  copy.cells = held.cells.slice();
   copy.attributes = new Map(held.attributes);
   copy.runners = held.runners.map((runner) => {
     const to = new Runner(runner.number, runner.id, runner.handicap);
-    to.cells.splice(0, 8, ...runner.cells);
+    to.cells.set(runner.cells);
     runner.attributes.forEach((value, name) => to.attributes.set(name, value));
     runner.ladders.forEach((rungs, slot) => {
       if (rungs) Object.assign(to.ladder(32 + slot), { pairs: rungs.pairs.slice(), count: rungs.count });

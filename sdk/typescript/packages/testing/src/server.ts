@@ -32,19 +32,20 @@ export class Server {
     readonly http: string,
     /** URL for producers. */
     readonly grpc: string,
+    private readonly figures: string,
   ) {}
 
   /** Starts one on free ports. `environment` holds settings, as `ODDSWIRE_FANOUT_HEARTBEAT_INTERVAL_MS`. */
   static async start(environment: Record<string, string> = {}): Promise<Server> {
     const child = spawn(oddswireBinary(), ['serve', '--http', '127.0.0.1:0', '--grpc', '127.0.0.1:0'], {
-      env: { ...process.env, ODDSWIRE_LOG_FILTER: 'warn', ...environment },
+      env: { ...process.env, ODDSWIRE_LOG_FILTER: 'warn', ODDSWIRE_METRICS_LISTEN: '127.0.0.1:0', ...environment },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const found: Record<string, string> = {};
     for await (const line of createInterface({ input: child.stdout! })) {
       const [name, url] = line.split(/\s+/);
       found[name!] = url!;
-      if (name === 'producers') return new Server(child, new URL(found['markets']!).host, url!);
+      if (name === 'metrics') return new Server(child, new URL(found['markets']!).host, found['producers']!, url!);
     }
     throw new Error('oddswire serve ended before it said where it serves');
   }
@@ -62,9 +63,18 @@ export class Server {
 
   /** What an HTTP path answers, as JSON. */
   async get(path: string): Promise<any> {
-    const response = await fetch(`http://${this.http}${path}`);
+    const ask = (): Promise<Response> => fetch(`http://${this.http}${path}`);
+    // A connection that was idle for a while may be closed by the server in the moment in which it is used again.
+    const response = await ask().catch(ask);
     if (!response.ok) throw new Error(`GET ${path}: ${response.status}`);
     return response.json();
+  }
+
+  /** What a scraper sees: samples by name and labels, as they stand there. */
+  async metrics(): Promise<Record<string, number>> {
+    const text = await (await fetch(this.figures)).text();
+    const samples = text.split('\n').filter((line) => line && !line.startsWith('#'));
+    return Object.fromEntries(samples.map((line) => line.split(' ')).map(([name, value]) => [name!, Number(value)]));
   }
 
   /** Ends it at once. */

@@ -3,8 +3,12 @@ import {
   type Changes,
   ClientSession,
   type Market,
+  nextReportMs,
+  type ReconnectCause,
+  REPORT_INTERVAL_MS,
   type SessionEvent,
   type Telemetry,
+  TELEMETRY_REFUSED,
 } from '@oddswire/core';
 
 import { sleeplessClock } from './clock.js';
@@ -25,6 +29,8 @@ const UNAUTHORIZED = 3;
 const DEFECTS = [2, 7, 10];
 /** Close codes of gateways begin here. */
 const CLOSE_CODES = 4000;
+/** The close code of a connection that ended without one. */
+const ABNORMAL = 1006;
 
 /** Where a client stands. */
 export type ClientState =
@@ -85,6 +91,8 @@ export interface ClientOptions {
   readonly agent?: string;
   /** Whether the gateway may send the compact encoding, which it does unless this says `false`. */
   readonly compact?: boolean;
+  /** How often the gateway is told what this client has seen (see {@link OddswireClient.telemetry}), in the middle; 30 s unless given, 0 for never. */
+  readonly reportIntervalMs?: number;
   /** What makes sockets; the global WebSocket unless given. */
   readonly WebSocket?: new (url: string, protocol: string) => WebSocket;
 }
@@ -109,6 +117,7 @@ export class OddswireClient extends Emitter<ClientEvents> {
   /** The next attempt, or the end of this one. */
   #timer: Timer | undefined;
   #watchdog: Timer | undefined;
+  #reporter: Timer | undefined;
   #attempt = 0;
   #attemptMs = 0;
   #welcomedMs: number | undefined;
@@ -177,6 +186,12 @@ export class OddswireClient extends Emitter<ClientEvents> {
     return JSON.parse(JSON.stringify(this.session.telemetry));
   }
 
+  /** Tells the gateway now what this client has seen. It does so by itself, every 30 s; gateways count six reports a minute. */
+  report(): void {
+    this.session.report();
+    this.#turn();
+  }
+
   /** Received in the last full second. */
   get traffic(): Traffic {
     this.#count(0, 0);
@@ -186,17 +201,17 @@ export class OddswireClient extends Emitter<ClientEvents> {
   /** Closes the connection and ends everything. What is held stays readable, as stale. */
   close(): void {
     for (const undo of this.#undo.splice(0)) undo();
-    this.#lose('closed', 'closed');
+    this.#lose('closed', 'application', 'closed');
   }
 
   /** Cuts the connection, as a tunnel does; the client comes back by itself. For demos and tests. */
   disconnect(reason = 'cut'): void {
-    if (this.#socket) this.#lose(reason);
+    if (this.#socket) this.#lose(reason, 'application');
   }
 
   /** Cuts the connection and stays away until {@link goOnline}. */
   goOffline(): void {
-    this.#lose('offline', 'offline');
+    this.#lose('offline', 'application', 'offline');
   }
 
   /** Connects again after {@link goOffline}. */
@@ -209,7 +224,7 @@ export class OddswireClient extends Emitter<ClientEvents> {
     this.#setState({ state: 'connecting' });
     this.#attemptMs = this.#clock();
     const attempt = ++this.#attempt;
-    this.#timer = setTimeout(() => this.#lose('connect timeout'), CONNECT_TIMEOUT_MS);
+    this.#timer = setTimeout(() => this.#lose('connect timeout', 'other'), CONNECT_TIMEOUT_MS);
     const { token = '', WebSocket = globalThis.WebSocket } = this.#options;
     try {
       const fresh = typeof token === 'string' ? token : await token();
@@ -217,7 +232,7 @@ export class OddswireClient extends Emitter<ClientEvents> {
       if (this.#attempt !== attempt || this.state !== 'connecting') return;
       this.#open(new WebSocket(this.url, 'oddswire.v1'), fresh);
     } catch (error) {
-      if (this.#attempt === attempt) this.#lose(`no token or no socket: ${error}`);
+      if (this.#attempt === attempt) this.#lose(`no token or no socket: ${error}`, 'other');
     }
   };
 
@@ -239,7 +254,7 @@ export class OddswireClient extends Emitter<ClientEvents> {
   }
 
   #hear(data: ArrayBuffer | string): void {
-    if (typeof data === 'string') return this.#lose('text message');
+    if (typeof data === 'string') return this.#lose('text message', 'frame');
     const session = this.session;
     const cells = session.telemetry.cells;
     this.#count(data.byteLength, 1);
@@ -248,7 +263,7 @@ export class OddswireClient extends Emitter<ClientEvents> {
       session.handleFrame(this.#clock(), new Uint8Array(data));
     } catch (error) {
       this.#turn();
-      this.#lose((error as Error).name);
+      this.#lose((error as Error).name, 'frame');
       return;
     }
     const events = this.#turn();
@@ -261,15 +276,17 @@ export class OddswireClient extends Emitter<ClientEvents> {
   #closed(closeCode: number): void {
     const { code, message } = this.#refusal ?? { code: Math.max(closeCode - CLOSE_CODES, 0), message: '' };
     const isFinal = DEFECTS.includes(code) || (code === UNAUTHORIZED && typeof this.#options.token !== 'function');
-    this.#lose(code ? `error ${code} ${message}`.trim() : `close ${closeCode}`, isFinal ? 'closed' : 'waiting');
+    const cause = code ? 'error' : closeCode === ABNORMAL ? 'network' : 'closed';
+    this.#lose(code ? `error ${code} ${message}`.trim() : `close ${closeCode}`, cause, isFinal ? 'closed' : 'waiting');
   }
 
   /** Ends the connection, or the attempt to make one, and sees to what comes next. */
-  #lose(reason: string, next: 'waiting' | 'offline' | 'closed' = 'waiting', delayMs?: number): void {
+  #lose(reason: string, cause: ReconnectCause, next: 'waiting' | 'offline' | 'closed' = 'waiting', delayMs?: number): void {
     const socket = this.#socket;
     const session = this.session;
     clearTimeout(this.#timer);
     clearTimeout(this.#watchdog);
+    clearTimeout(this.#reporter);
     if (this.state === 'closed') return;
     if (socket) {
       socket.onopen = socket.onmessage = socket.onclose = null;
@@ -279,8 +296,9 @@ export class OddswireClient extends Emitter<ClientEvents> {
       this.#socket = undefined;
       this.#pace?.stop();
     }
-    const { disconnects } = session.telemetry;
-    if (socket || next === 'waiting') disconnects[reason] = (disconnects[reason] ?? 0) + 1;
+    const { telemetry } = session;
+    if (session.connection !== 'disconnected') telemetry.reconnects[cause] = (telemetry.reconnects[cause] ?? 0) + 1;
+    else if (next === 'waiting') telemetry.failedAttempts++;
     session.disconnected();
     const isGood = this.#clock() - (this.#welcomedMs ?? Infinity) > GOOD_AFTER_MS || !reason.startsWith('error');
     if (this.#wasLive && isGood) this.#backoff.reset();
@@ -301,15 +319,17 @@ export class OddswireClient extends Emitter<ClientEvents> {
     const messages = session.takeMessages();
     this.#pace?.say(messages);
     for (const event of events) {
-      if (event.type === 'welcomed') this.#welcomedMs = this.#clock();
-      else if (event.type === 'synced') this.#wasLive = true;
+      if (event.type === 'welcomed') {
+        this.#welcomedMs = this.#clock();
+        this.#reportLater(true);
+      } else if (event.type === 'synced') this.#wasLive = true;
       else if (event.type === 'drain') {
         clearTimeout(this.#timer);
         // The gateway said when to come back [DRAIN-1].
-        this.#timer = setTimeout(() => this.#lose('drain', 'waiting', 0), Math.min(event.reconnectAfterMs, MOVE_AFTER_MAX_MS));
+        this.#timer = setTimeout(() => this.#lose('drain', 'drain', 'waiting', 0), Math.min(event.reconnectAfterMs, MOVE_AFTER_MAX_MS));
       } else if (event.type === 'refused') {
         const subscription = this.#subscriptions.get(event.subscription);
-        if (!event.subscription) this.#refusal = event;
+        if (!event.subscription && event.code !== TELEMETRY_REFUSED) this.#refusal = event;
         if (subscription && !session.subscriptions.has(event.subscription)) {
           this.#subscriptions.delete(event.subscription);
           subscription.tell('refused', event);
@@ -353,17 +373,28 @@ export class OddswireClient extends Emitter<ClientEvents> {
     const { timeoutMs } = this.session;
     if (timeoutMs === undefined) return;
     this.#watchdog = setTimeout(() => {
-      if (this.session.handleTimeout(this.#clock())) this.#lose('silent');
+      if (this.session.handleTimeout(this.#clock())) this.#lose('silent', 'silence');
       else this.#watch();
     }, timeoutMs - this.#clock());
+  }
+
+  /** Tells the gateway now and then what was seen [TEL-1]. */
+  #reportLater(isFirst: boolean): void {
+    const { reportIntervalMs = REPORT_INTERVAL_MS } = this.#options;
+    if (reportIntervalMs === 0) return;
+    clearTimeout(this.#reporter);
+    this.#reporter = setTimeout(() => {
+      this.report();
+      this.#reportLater(false);
+    }, nextReportMs(reportIntervalMs, isFirst, Math.random()));
   }
 
   readonly #wake = (): void => {
     const nowMs = this.#clock();
     if (this.state === 'waiting') void this.#connect();
-    else if (this.session.handleTimeout(nowMs)) this.#lose('silent', 'waiting', 0);
+    else if (this.session.handleTimeout(nowMs)) this.#lose('silent', 'wake', 'waiting', 0);
     else if (this.session.connection === 'disconnected' && this.state === 'connecting' && nowMs - this.#attemptMs > ATTEMPT_MS) {
-      this.#lose('network change', 'waiting', 0);
+      this.#lose('network change', 'wake', 'waiting', 0);
     }
   };
 

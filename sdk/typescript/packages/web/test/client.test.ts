@@ -20,6 +20,7 @@ let states: StateChange[] = [];
 function start(options: ClientOptions = {}): OddswireClient {
   const client = new OddswireClient('ws://gateway', {
     WebSocket: FakeSocket as unknown as typeof WebSocket,
+    reportIntervalMs: 0,
     ...options,
   });
   client.on('state', (change) => states.push(change));
@@ -113,7 +114,7 @@ test('a broken connection comes back after a delay, and resumes by cursor', asyn
   assert.ok(Buffer.from(FakeSocket.last.sent[1]!).toString('hex').endsWith('2a0b09efcdab8967452301100a'));
   FakeSocket.last.say(WELCOME, 'c20106080118012001', '4208080a1005180a2000');
   assert.deepEqual([client.state, back.bettable], ['live', true]);
-  assert.deepEqual([client.telemetry().disconnects, client.telemetry().resumes], [{ 'close 1006': 1 }, 1]);
+  assert.deepEqual([client.telemetry().reconnects, client.telemetry().resumes], [{ network: 1 }, 1]);
 });
 
 test('a gateway that falls silent is given up by the watchdog', async () => {
@@ -123,14 +124,14 @@ test('a gateway that falls silent is given up by the watchdog', async () => {
   await pass(2400);
   assert.equal(client.state, 'live');
   await pass(200);
-  assert.deepEqual([client.state, client.telemetry().disconnects, client.telemetry().stale], ['waiting', { silent: 1 }, 1]);
+  assert.deepEqual([client.state, client.telemetry().reconnects, client.telemetry().stale], ['waiting', { silence: 1 }, 1]);
 });
 
 test('an attempt that hangs is given up', async () => {
   const client = start();
   await pass(1);
   await pass(10_000);
-  assert.deepEqual([client.state, client.telemetry().disconnects], ['waiting', { 'connect timeout': 1 }]);
+  assert.deepEqual([client.connection.reason, client.telemetry().reconnects, client.telemetry().failedAttempts], ['connect timeout', {}, 1]);
 });
 
 test('a network that is back ends the wait at once, and a tab that wakes up judges the silence', async () => {
@@ -204,7 +205,7 @@ test('a drain is obeyed: the move comes when the gateway said', async () => {
   assert.equal(FakeSocket.made.length, 1);
   await pass(1);
   await pass(1);
-  assert.deepEqual([FakeSocket.made.length, client.telemetry().disconnects], [2, { drain: 1 }]);
+  assert.deepEqual([FakeSocket.made.length, client.telemetry().reconnects], [2, { drain: 1 }]);
 });
 
 test('a refused subscription is told and forgotten', async () => {
@@ -219,7 +220,7 @@ test('a refused subscription is told and forgotten', async () => {
 test('cutting, going away and coming back', async () => {
   const client = await live();
   client.disconnect('tunnel');
-  assert.deepEqual([client.state, client.telemetry().disconnects], ['waiting', { tunnel: 1 }]);
+  assert.deepEqual([client.state, client.telemetry().reconnects], ['waiting', { application: 1 }]);
   client.goOffline();
   await pass(60_000);
   assert.deepEqual([client.state, FakeSocket.made.length], ['offline', 1]);
@@ -239,6 +240,54 @@ test('messages are said no faster than a gateway takes them', async () => {
     await pass(70);
   }
   assert.equal(FakeSocket.last.sent.length, 62);
+});
+
+/** Reports among what a socket was given, in hex. */
+function reports(): string[] {
+  return FakeSocket.last.sent.map((message) => Buffer.from(message).toString('hex')).filter((hex) => hex.startsWith('2a'));
+}
+
+test('what was seen is reported once: soon after connecting, then every 30 s', async () => {
+  mock.method(Math, 'random', () => 0.5);
+  const client = await live({ reportIntervalMs: 30_000 });
+  const alive = async (ms: number): Promise<void> => {
+    for (let passed = 0; passed < ms; passed += 1000) {
+      FakeSocket.last.say(HEARTBEAT);
+      await pass(1000);
+    }
+  };
+  await alive(4000);
+  assert.deepEqual(reports(), []);
+  await alive(2000);
+  assert.deepEqual(reports(), ['2a020801'], 'one connection');
+  client.disconnect();
+  await pass(500);
+  FakeSocket.last.open();
+  FakeSocket.last.say(WELCOME, 'c20106080118012001', '4208080a1005180a2000');
+  await alive(6000);
+  // One connection, after one that the application had ended (8); one resume; prices were not live once, for 1.5 s (bucket 8).
+  assert.equal(reports().length, 1);
+  assert.match(reports()[0]!, /^2a1108011a0208012001520[67]0a02080110dc0b$/);
+  await alive(29_000);
+  assert.equal(reports().length, 1, 'nothing is new, so nothing is said');
+  client.disconnect();
+  assert.deepEqual(client.telemetry().reconnects, { application: 2 });
+});
+
+test('a gateway that refuses a report hears none on that connection, and nothing else changes', async () => {
+  mock.method(Math, 'random', () => 0.5);
+  const client = await live({ reportIntervalMs: 30_000 });
+  FakeSocket.last.say(Uint8Array.from([0xca, 1, 5, 8, 14, 0x12, 1, 0x6e]));
+  assert.equal(client.state, 'live');
+  client.report();
+  assert.deepEqual(reports(), []);
+  FakeSocket.last.end();
+  assert.equal(client.connection.reason, 'close 1006', 'it is not why the connection ended');
+  await pass(500);
+  FakeSocket.last.open();
+  FakeSocket.last.say(WELCOME);
+  client.report();
+  assert.equal(reports().length, 1);
 });
 
 test('what is held outlives the page', async () => {

@@ -1,15 +1,20 @@
 /**
  * Clients of this SDK against the real server, over connections that are cut, stalled, late and lose frames, while recorded
- * markets are replayed. In the end each must hold what the server's JSON says, and all digests on the way must have agreed.
+ * markets are replayed. In the end each must hold what the server's JSON says, and all digests on the way must have agreed;
+ * and the server's metrics must tell what the clients have seen.
  */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { OddswireClient, type View } from '@oddswire/web';
+import { OddswireClient, type Telemetry, type View } from '@oddswire/web';
 import { FaultyProxy, marketJson, recordings, seeded, Server } from '@oddswire/testing';
 
 const SECONDS = Number(process.env['ODDSWIRE_CONFORMANCE_SECONDS'] ?? 40);
 const SEED = Number(process.env['ODDSWIRE_SEED'] ?? 1);
+/** More than a server counts are not sent even if all are drawn short. */
+const REPORT_INTERVAL_MS = 12_000;
+/** Every digest has had its turn within 30 heartbeats; as long again, for a busy machine. */
+const DIGEST_ROUND_MS = 30_000;
 /** What one receiver asks for, and what happens to it. */
 const RECEIVERS: readonly { view: View; maxRateMs: number; fault: Fault; compact?: boolean }[] = [
   { view: 'full', maxRateMs: 0, fault: 'none' },
@@ -39,7 +44,7 @@ class Receiver {
     readonly compact: boolean,
     private readonly random: () => number,
   ) {
-    this.client = new OddswireClient(proxy.url, { agent: 'conformance/1', compact });
+    this.client = new OddswireClient(proxy.url, { agent: 'conformance/1', compact, reportIntervalMs: REPORT_INTERVAL_MS });
     this.client.subscribe({ topic: 'all', view, maxRateMs });
     proxy.delayMs = Math.floor(random() * 30);
   }
@@ -98,11 +103,41 @@ await Promise.all(suffering);
 const { markets } = await server.get('/v1/markets');
 const ids: string[] = markets.map(({ market }: { market: string }) => market);
 let failures = 0;
+const seen: Telemetry[] = [];
 for (const { client, view, maxRateMs, fault, compact, proxy } of receivers) {
   for (let waited = 0; client.state !== 'live' && waited < 100; waited++) await sleep(100);
   // The slowest rate class and a heartbeat later everything is here.
   await sleep(1600);
+  let different = await differences(client, view);
+  // Snapshots have no place in the chain of frames, so where frames vanish it is the digest that finds out, when its turn comes.
+  for (let waited = 0; fault === 'drop' && different.length > 0 && waited < DIGEST_ROUND_MS; waited += 1000) {
+    await sleep(1000);
+    different = await differences(client, view);
+  }
   const telemetry = client.telemetry();
+  const isProven = telemetry.digestsChecked > 0 && (telemetry.digestMismatches === 0 || fault === 'drop');
+  const isRight = client.state === 'live' && client.markets.length === ids.length && different.length === 0 && isProven;
+  if (!isRight) failures++;
+  console.log(
+    `${isRight ? 'ok  ' : 'FAIL'} ${view.padEnd(12)} ${String(maxRateMs).padStart(4)} ms ${fault.padEnd(13)} ${compact ? 'compact' : 'plain  '} ${client.state}, ${client.markets.length} markets, ` +
+      `${telemetry.connections} connections, ${telemetry.resumes} resumes, ${telemetry.frames} frames, ${telemetry.cells} cells, ${(telemetry.bytes / telemetry.cells).toFixed(2)} bytes a cell, ` +
+      `${telemetry.gaps} gaps, ${telemetry.conflatedSlow} conflated, ${telemetry.digestsChecked} digests, ${telemetry.digestMismatches} differ, ` +
+      `${telemetry.piecesUnreadable} unreadable, ${proxy.counts.dropped} dropped`,
+  );
+  for (const text of different.slice(0, 3)) console.log(text);
+  client.report();
+  seen.push(client.telemetry());
+  // On loopback it is there sooner.
+  await sleep(200);
+  client.close();
+  proxy.stop();
+}
+if (!areReported(seen, await server.metrics())) failures++;
+server.stop();
+process.exit(failures > 0 ? 1 : 0);
+
+/** Markets that are held other than the server's JSON says, and how they differ. */
+async function differences(client: OddswireClient, view: View): Promise<string[]> {
   const different = [];
   for (const id of ids) {
     const { epoch, revision, published_ms: published, ...expected } = await server.get(`/v1/markets/${id}?view=${view}`);
@@ -116,19 +151,27 @@ for (const { client, view, maxRateMs, fault, compact, proxy } of receivers) {
       different.push(`${id}: ${(error as Error).message.slice(0, 400)}`);
     }
   }
-  // Snapshots have no place in the chain of frames, so where frames vanish it is the digest that finds out.
-  const isProven = telemetry.digestsChecked > 0 && (telemetry.digestMismatches === 0 || fault === 'drop');
-  const isRight = client.state === 'live' && client.markets.length === ids.length && different.length === 0 && isProven;
-  if (!isRight) failures++;
-  console.log(
-    `${isRight ? 'ok  ' : 'FAIL'} ${view.padEnd(12)} ${String(maxRateMs).padStart(4)} ms ${fault.padEnd(13)} ${compact ? 'compact' : 'plain  '} ${client.markets.length} markets, ` +
-      `${telemetry.connections} connections, ${telemetry.resumes} resumes, ${telemetry.frames} frames, ${telemetry.cells} cells, ${(telemetry.bytes / telemetry.cells).toFixed(2)} bytes a cell, ` +
-      `${telemetry.gaps} gaps, ${telemetry.conflatedSlow} conflated, ${telemetry.digestsChecked} digests, ${telemetry.digestMismatches} differ, ` +
-      `${telemetry.piecesUnreadable} unreadable, ${proxy.counts.dropped} dropped`,
-  );
-  for (const text of different.slice(0, 3)) console.log(text);
-  client.close();
-  proxy.stop();
+  return different;
 }
-server.stop();
-process.exit(failures > 0 ? 1 : 0);
+
+/** Whether a scraper sees what the clients have seen: nothing that they have not, and all but what was lost with connections. */
+function areReported(seen: readonly Telemetry[], scraped: Record<string, number>): boolean {
+  const sum = (of: (telemetry: Telemetry) => number): number => seen.reduce((sum, telemetry) => sum + of(telemetry), 0);
+  const total = (counts: readonly number[]): number => counts.reduce((sum, count) => sum + count, 0);
+  const figures: Record<string, number> = {
+    connections_total: sum(({ connections }) => connections),
+    'reconnects_total{cause="network"}': sum(({ reconnects }) => reconnects.network ?? 0),
+    'reconnects_total{cause="application"}': sum(({ reconnects }) => reconnects.application ?? 0),
+    'reconnects_total{cause="frame"}': sum(({ reconnects }) => reconnects.frame ?? 0),
+    resumes_total: sum(({ resumes }) => resumes),
+    gaps_total: sum(({ gaps }) => gaps),
+    resyncs_total: sum(({ resyncs }) => resyncs),
+    digest_mismatches_total: sum(({ digestMismatches }) => digestMismatches),
+    apply_delay_seconds_count: sum(({ applyDelayMs }) => total(applyDelayMs.counts)),
+    staleness_seconds_count: sum(({ stalenessMs }) => total(stalenessMs.counts)),
+  };
+  const told = Object.entries(figures).map(([name, count]) => ({ name, count, scraped: scraped[`oddswire_client_${name}`] ?? NaN }));
+  const isRight = told.every(({ count, scraped }) => scraped <= count && scraped >= 0.9 * count - 2) && scraped['oddswire_client_reports_refused_total'] === 0;
+  console.log(`${isRight ? 'ok  ' : 'FAIL'} scraped of what clients have seen: ${told.map(({ name, count, scraped }) => `${name} ${scraped} of ${count}`).join(', ')}`);
+  return isRight;
+}

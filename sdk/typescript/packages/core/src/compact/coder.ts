@@ -16,7 +16,11 @@ const LENGTH_MAX = 53;
 /** Where the parts of all symbols end, context by context. */
 let ends: Uint16Array;
 let bytes: Uint8Array;
-let state = 0;
+/**
+ * The state, in an array of its own: it has up to 31 bits, and engines with short small integers (those of browsers) would
+ * otherwise make an object of it at every symbol.
+ */
+const states = new Int32Array(1);
 let pos = 0;
 let end = 0;
 
@@ -24,20 +28,20 @@ let end = 0;
 export function begin(model: Model, from: Uint8Array, start: number, stop: number): void {
   ends = model.ends;
   resume(from, 0, start, stop);
-  refill();
+  refill(0);
 }
 
 /** Goes on where {@link mark} was taken. */
 export function resume(from: Uint8Array, marked: number, start: number, stop: number): void {
   bytes = from;
-  state = marked;
+  states[0] = marked;
   pos = start;
   end = stop;
 }
 
 /** State and position. */
 export function mark(): [number, number] {
-  return [state, pos];
+  return [states[0]!, pos];
 }
 
 /** Bytes not read yet. */
@@ -45,12 +49,15 @@ export function remaining(): number {
   return end - pos;
 }
 
-function refill(): void {
+/** Moves to a state, filled up from the bytes that are left. */
+function refill(state: number): void {
   while (state < STATE_LOW && pos < end) state = (state << 8) | bytes[pos++]!;
+  states[0] = state;
 }
 
 /** A symbol of the context whose ends begin at `at`. */
 export function symbol(at: number): number {
+  const state = states[0]!;
   const slot = state & 4095;
   const first = at;
   let start = 0;
@@ -60,19 +67,21 @@ export function symbol(at: number): number {
     start = stop;
     stop = ends[++at]!;
   }
-  state = Math.imul(stop - start, state >>> 12) + slot - start;
-  refill();
+  refill((Math.imul(stop - start, state >>> 12) + slot - start) | 0);
   return at - first;
 }
 
 /** A symbol of a context of two: 1 for yes. */
 export function bit(table: number, context: number): number {
   const split = ends[table + 2 * context]!;
+  const state = states[0]!;
   const slot = state & 4095;
-  const isYes = slot < split ? 0 : 1;
-  state = Math.imul(isYes ? 4096 - split : split, state >>> 12) + slot - (isYes && split);
-  refill();
-  return isYes;
+  if (slot < split) {
+    refill((Math.imul(split, state >>> 12) + slot) | 0);
+    return 0;
+  }
+  refill((Math.imul(4096 - split, state >>> 12) + slot - split) | 0);
+  return 1;
 }
 
 /** Bits as they are. */
@@ -80,9 +89,9 @@ export function raw(bits: number): number {
   let value = 0;
   for (; bits > 0; bits -= 12) {
     const some = bits < 12 ? bits : 12;
+    const state = states[0]!;
     value = value * (1 << some) + (state & ((1 << some) - 1));
-    state >>>= some;
-    refill();
+    refill(state >>> some);
   }
   return value;
 }
@@ -120,7 +129,7 @@ export function readCount(at: number): number {
 
 /** Checks that everything was read: the writer began at state 0, so a reader ends there. */
 export function finish(): void {
-  if (state || pos < end) fail('CODER');
+  if (states[0] || pos < end) fail('CODER');
 }
 
 /** Checks that an amount is one. */

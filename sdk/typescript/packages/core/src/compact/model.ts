@@ -1,10 +1,7 @@
 import { murmur3 } from '../digest.js';
 import { fail } from '../error.js';
-import { SHIPPED } from './shipped-model.js';
+import { ALPHABET, SHIPPED } from './shipped-model.js';
 import { LAYOUT, SIZES } from './tables.js';
-
-/** Codes are shown as characters from this one on. */
-const FIRST_CHARACTER = 48;
 
 /** Static probabilities for every decision of the compact encoding [COMPACT-3]. */
 export interface Model {
@@ -53,5 +50,5 @@ let shipped: Model | undefined;
 
 /** The model that comes with this version. */
 export function shippedModel(): Model {
-  return (shipped ??= readModel(Uint8Array.from(SHIPPED, (code) => code.charCodeAt(0) - FIRST_CHARACTER)));
+  return (shipped ??= readModel(Uint8Array.from(SHIPPED, (character) => ALPHABET.indexOf(character))));
 }
