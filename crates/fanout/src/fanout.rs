@@ -297,7 +297,7 @@ impl Fanout {
             let of_connections = self.connections.values().flat_map(|connection| &connection.subscriptions);
             let of_groups = self.groups.values().flat_map(|group| &*group.key.interests);
             let interests = of_connections.map(|(_, interest)| interest).chain(of_groups);
-            self.topics.sweep(interests.flat_map(|interest| &interest.topics).copied());
+            self.topics.sweep(interests.flat_map(|interest| interest.topics.iter()));
         }
     }
 }

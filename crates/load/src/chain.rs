@@ -277,7 +277,11 @@ mod tests {
         chain.take(&lead(3, 1, true), &mut pieces).unwrap();
         assert_eq!((chain.revision(), chain.complete(), chain.time()), (14, 14, 104));
         assert_eq!(pieces[0].market, Some(9));
-        assert_eq!(chain.clone().take(&lead(3, 1, true), &mut sole()), Err(ChainError::Gap), "twice the same");
+        assert_eq!(
+            chain.clone().take(&lead(3, 1, true), &mut sole()),
+            Err(ChainError::Gap),
+            "twice the same"
+        );
         chain.take(&advance(1, 130), &mut [piece(PieceKind::Snapshot, Some(4))]).unwrap();
         assert_eq!(chain.clone().take(&lead(1, 3, true), &mut sole()), Err(ChainError::Gap), "two are held");
         chain.take(&Head { removed: vec![9], ..advance(1, 131) }, &mut []).unwrap();

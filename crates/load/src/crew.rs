@@ -15,6 +15,7 @@ use oddswire_model::{MarketId, Topic};
 use oddswire_wire::compact::Model;
 
 use crate::{
+    brought::BroughtLately,
     clock::Clock,
     config::LoadConfig,
     ledger::Ledger,
@@ -67,6 +68,7 @@ impl Crew {
                 heartbeat_interval_ms: 1_000,
                 tally: Tally::new(mix.len()),
                 pieces: Vec::new(),
+                brought: BroughtLately::default(),
             };
             let setting = Setting {
                 number: at,

@@ -48,6 +48,13 @@ pub(crate) struct PieceHead {
     pub(crate) time: Option<u64>,
 }
 
+impl PieceHead {
+    /// The revision that the piece brings its market to, in a frame that leads to `reached`.
+    pub(crate) fn through(&self, reached: u64) -> u64 {
+        if self.kind == PieceKind::Delta { reached } else { self.revision }
+    }
+}
+
 /// Why a frame cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HeadError {
@@ -174,7 +181,12 @@ mod tests {
             frame.advance(9, 5, 7);
             frame.cursor(Revision(40));
             frame.position(proto::Position { revision: 50, sequence: 6, since: 1, time: 2_400 });
-            frame.heartbeat(&proto::Heartbeat { revision: 41, freshness_ms: Some(3), now_ms: 4, sequence: 5 });
+            frame.heartbeat(&proto::Heartbeat {
+                revision: 41,
+                freshness_ms: Some(3),
+                now_ms: 4,
+                sequence: 5,
+            });
             frame.conflated(proto::Conflation::ReceiverSlow);
             frame.removed(vec![7, 900]);
             frame.pieces(&whole);

@@ -22,6 +22,7 @@ use oddswire_wire::{
 };
 
 use crate::{
+    brought::BroughtLately,
     chain::{Chain, ChainError},
     clock::{Clock, wall_ms},
     head::{self, Head, PieceHead},
@@ -78,6 +79,8 @@ pub(crate) struct Surroundings {
     pub(crate) tally: Tally,
     /// Memory that every frame uses again.
     pub(crate) pieces: Vec<PieceHead>,
+    /// What the last frames brought.
+    pub(crate) brought: BroughtLately,
 }
 
 /// Why a connection must end.
@@ -212,9 +215,10 @@ impl Receiver {
         let ClientConfig { agent, token, encoding, has_dictionary } = client_config(around.encoding);
         let (encodings, models) = match encoding {
             Encoding::Plain => (vec![proto::Encoding::Plain.into()], Vec::new()),
-            Encoding::Compact => {
-                (vec![proto::Encoding::Compact.into(), proto::Encoding::Plain.into()], vec![around.model.id().0])
-            }
+            Encoding::Compact => (
+                vec![proto::Encoding::Compact.into(), proto::Encoding::Plain.into()],
+                vec![around.model.id().0],
+            ),
         };
         self.outbox.push(encode_client_message(Message::Hello(proto::Hello {
             agent,
@@ -350,22 +354,14 @@ impl Receiver {
     fn measure(&mut self, around: &mut Surroundings, pieces: &[PieceHead], complete_before: u64) {
         let now_us = around.clock.now_us();
         let reached = self.chain.revision();
-        let through =
-            |piece: &PieceHead| if piece.kind == PieceKind::Delta { reached } else { piece.revision };
+        let through = |piece: &PieceHead| piece.through(reached);
         if let Some(measured_after) = self.measured_after {
             let tally = &mut around.tally;
             if around.is_exact {
-                let book = around.ledger.read();
                 let floor = complete_before.max(measured_after);
-                for piece in pieces {
-                    let Some(number) = piece.market else { continue };
-                    let ahead = self.ahead.iter().find(|(market, _)| *market == number);
-                    let after = ahead.map_or(floor, |&(_, revision)| revision.max(floor));
-                    for entry in book.between(number, after, through(piece)) {
-                        if entry.visible >> self.kind & 1 == 1 {
-                            self.record(tally, now_us.saturating_sub(entry.sent_us), entry.is_status);
-                        }
-                    }
+                let key = (self.kind, floor, reached);
+                for &(sent_us, is_status) in around.brought.of(key, &self.ahead, pieces, &around.ledger) {
+                    self.record(tally, now_us.saturating_sub(sent_us), is_status);
                 }
             } else {
                 let wall_ms = wall_ms();

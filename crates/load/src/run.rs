@@ -443,7 +443,8 @@ impl Run<'_> {
         if self.config.encoding == Encoding::Compact {
             warn(
                 true,
-                "without --publish, times are only seen in the plain encoding; add --encoding plain".to_owned(),
+                "without --publish, times are only seen in the plain encoding; add --encoding plain"
+                    .to_owned(),
             );
             return;
         }
