@@ -183,8 +183,10 @@ impl Fanout {
         frames.push(key.finish(frame));
         self.stats.catch_ups += 1;
         self.stats.catch_up_bytes += frames[begin..].iter().map(Bytes::len).sum::<usize>() as u64;
-        // A single frame of snapshots was kept for each of them alone, too: sharing takes no more memory.
-        if is_shared && (!is_first || frames.len() == begin + 1) {
+        // Where there is nobody to share it with, it is not kept. Of snapshots, one frame is as much as a socket that does
+        // not take it keeps anyway.
+        let has_others = self.groups.get(&group_id).is_some_and(|group| group.members > 1);
+        if is_shared && has_others && (!is_first || frames.len() == begin + 1) {
             self.cache.frames.insert(shared_key, frames[begin..].to_vec());
         }
         self.attach(store, id, Some(since))

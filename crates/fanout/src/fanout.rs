@@ -240,6 +240,8 @@ impl Fanout {
         if now_ms >= self.next_heartbeat_ms {
             self.next_heartbeat_ms = now_ms + self.config.heartbeat_interval_ms;
             self.heartbeat(store);
+            // In a quiet feed no flush does it.
+            self.cache.clear();
             self.cut_stuck(now_ms);
             self.sweep_topics();
         }

@@ -25,6 +25,8 @@ pub(crate) enum Corruption {
     None,
     /// The last number of a delta, an amount or a price, is another one; the frame can be read as well as before.
     Amount,
+    /// The last byte of a compact delta is another one.
+    Compact,
     /// A frame with deltas is left out.
     Lost,
 }
@@ -108,7 +110,8 @@ impl Spoiling {
     fn spoil(&self, message: &mut [u8], head: usize) -> bool {
         let payload = Bytes::copy_from_slice(&message[head..]);
         let Ok(frame) = decode_frame(payload) else { return false };
-        let Some(delta) = frame.deltas.first() else { return false };
+        let compact = [&frame.lead].into_iter().chain(&frame.compact_deltas).find(|bytes| !bytes.is_empty());
+        let Some(delta) = compact.or(frame.deltas.first()) else { return false };
         let passed = self.deltas.fetch_add(1, Ordering::Relaxed);
         let is_due = passed >= DELTAS_BEFORE && self.spoilt.load(Ordering::Relaxed) == 0;
         if self.corruption == Corruption::None || !is_due {
@@ -117,6 +120,15 @@ impl Spoiling {
         if self.corruption == Corruption::Lost {
             self.spoilt.fetch_add(1, Ordering::Relaxed);
             return true;
+        }
+        if self.corruption == Corruption::Compact {
+            // In long pieces the last byte is one of a symbol's, and not of what the head says.
+            let at = message.windows(delta.len()).position(|window| window == &delta[..]);
+            if let Some(at) = at.filter(|_| compact.is_some() && delta.len() > 8) {
+                message[at + delta.len() - 1] ^= 0x10;
+                self.spoilt.fetch_add(1, Ordering::Relaxed);
+            }
+            return false;
         }
         // The last number of a piece is a value. It is kept as long as it was, and above 1, so that what it is the value
         // of and everything around it can still be read.
