@@ -22,6 +22,8 @@ use crate::{
     markets::{id, own_set},
 };
 
+/// Connections come no faster than this: what a server queues for a crowd is not what a connection takes.
+const PACE: Duration = Duration::from_millis(2);
 /// How long the readers may take for a round.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -118,6 +120,7 @@ pub(crate) fn run(arguments: &[String]) {
             own => own_set(connection, own, markets).map(|market| format!("market/{}", id(market))).collect(),
         };
         streams.push(subscribed(gateway, &topics));
+        std::thread::sleep(PACE);
     }
     for (at, stream) in streams.iter_mut().enumerate() {
         poll.registry().register(stream, Token(at), Readiness::READABLE).expect("a place");

@@ -20,6 +20,7 @@ use crate::{
     flush::Encoder,
     group::GroupId,
     lane::LaneNumber,
+    number_set::NumberSet,
     output::Attach,
 };
 
@@ -34,9 +35,12 @@ const HEAD_BYTES: usize = 16 * 1024;
 pub(crate) struct CatchUpCache {
     snapshots: FxHashMap<(MarketNumber, Revision, View, Encoding), Bytes>,
     catch_ups: FxHashMap<(MarketNumber, Revision, View, Encoding, Revision), Bytes>,
-    /// Whole catch-ups of receivers who need nothing else: by group, cursor, and whether they were slow.
-    frames: FxHashMap<(GroupId, Revision, bool), Vec<Bytes>>,
+    /// Whole catch-ups of receivers who need nothing else, and snapshots of receivers who need all of a group's.
+    frames: FxHashMap<SharedKey, Vec<Bytes>>,
 }
+
+/// What makes catch-ups the same: group, cursor, whether the receivers hold nothing yet, and whether they were slow.
+type SharedKey = (GroupId, Revision, bool, bool);
 
 impl CatchUpCache {
     /// The baselines have moved.
@@ -113,8 +117,12 @@ impl Fanout {
         let is_slow = connection.is_behind;
         let mut wanted = std::mem::take(&mut connection.snapshots);
         let removed = std::mem::take(&mut connection.removed);
-        let is_shared = wanted.is_empty() && removed.is_empty();
-        if is_shared && let Some(shared) = self.cache.frames.get(&(group_id, cursor, is_slow)) {
+        let holds_cursor = connection.holds_cursor;
+        let lanes = self.groups.get(&group_id)?.lanes.len();
+        let is_first = !holds_cursor && wanted.len() == lanes;
+        let is_shared = (wanted.is_empty() || is_first) && removed.is_empty();
+        let shared_key = (group_id, cursor, is_first, is_slow);
+        if is_shared && let Some(shared) = self.cache.frames.get(&shared_key) {
             self.stats.catch_ups_shared += 1;
             self.stats.catch_ups += 1;
             self.stats.catch_up_bytes += shared.iter().map(Bytes::len).sum::<usize>() as u64;
@@ -175,8 +183,11 @@ impl Fanout {
         frames.push(key.finish(frame));
         self.stats.catch_ups += 1;
         self.stats.catch_up_bytes += frames[begin..].iter().map(Bytes::len).sum::<usize>() as u64;
-        if is_shared {
-            self.cache.frames.insert((group_id, cursor, is_slow), frames[begin..].to_vec());
+        // Where there is nobody to share it with, it is not kept. Of snapshots, one frame is as much as a socket that does
+        // not take it keeps anyway.
+        let has_others = self.groups.get(&group_id).is_some_and(|group| group.members > 1);
+        if is_shared && has_others && (!is_first || frames.len() == begin + 1) {
+            self.cache.frames.insert(shared_key, frames[begin..].to_vec());
         }
         self.attach(store, id, Some(since))
     }
@@ -185,14 +196,14 @@ impl Fanout {
     fn catch_up_pieces(
         &mut self,
         store: &Store,
-        lanes: &[LaneNumber],
+        lanes: &NumberSet,
         cursor: Revision,
         fresh: &BTreeSet<MarketNumber>,
     ) -> (Vec<Bytes>, Vec<proto::StatusEdge>) {
         let mut parts = Vec::new();
         let mut edges = Vec::new();
         let mut changed = Vec::new();
-        for &lane in lanes {
+        for lane in lanes.iter() {
             let Some((baseline, _)) = self.lanes.baseline(lane) else { continue };
             let market = baseline.market.number();
             let is_new = store.topics_changed(market) > cursor;

@@ -253,6 +253,8 @@ impl Fanout {
         if now_ms >= self.next_heartbeat_ms {
             self.next_heartbeat_ms = now_ms + self.config.heartbeat_interval_ms;
             self.heartbeat(store);
+            // In a quiet feed no flush does it.
+            self.cache.clear();
             self.cut_stuck(now_ms);
             self.sweep_topics();
         }
@@ -310,7 +312,7 @@ impl Fanout {
             let of_connections = self.connections.values().flat_map(|connection| &connection.subscriptions);
             let of_groups = self.groups.values().flat_map(|group| &*group.key.interests);
             let interests = of_connections.map(|(_, interest)| interest).chain(of_groups);
-            self.topics.sweep(interests.flat_map(|interest| &interest.topics).copied());
+            self.topics.sweep(interests.flat_map(|interest| interest.topics.iter()));
         }
     }
 }

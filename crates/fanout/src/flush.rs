@@ -18,6 +18,7 @@ use crate::{
     group::GroupId,
     heartbeat::lowest,
     lane::{LaneNumber, Lanes},
+    number_set::NumberSet,
     output::Output,
 };
 
@@ -68,7 +69,7 @@ pub(crate) struct Piece {
 #[derive(Debug, Clone)]
 pub(crate) struct Moved {
     /// What the group follows from now on.
-    pub(crate) lanes: Arc<[LaneNumber]>,
+    pub(crate) lanes: Arc<NumberSet>,
     /// Lanes that are followed from now on, in order: what changed in them is part of their snapshots.
     pub(crate) entered: Vec<LaneNumber>,
     /// Ready fields of the group's frame: what has left, and snapshots of what has entered.

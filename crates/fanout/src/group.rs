@@ -10,7 +10,8 @@ use oddswire_wire::{FrameBuilder, compress_definitions, piece::Encoding};
 use crate::{
     class::ClassIndex,
     lane::{Lane, LaneNumber, Lanes},
-    topics::{TopicId, TopicNames},
+    number_set::NumberSet,
+    topics::TopicNames,
 };
 
 /// Names a group; never used again.
@@ -25,15 +26,14 @@ impl GroupId {
 /// One subscription without its number.
 #[derive(Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Interest {
-    /// In order, each once.
-    pub(crate) topics: Box<[TopicId]>,
+    pub(crate) topics: NumberSet,
     pub(crate) class: ClassIndex,
     pub(crate) view: ViewKey,
 }
 
 impl Interest {
     pub(crate) fn names(&self, store: &Store, topics: &TopicNames, market: MarketNumber) -> bool {
-        self.topics.iter().any(|&topic| topics.is_member(store, topic, market))
+        self.topics.iter().any(|topic| topics.is_member(store, topic, market))
     }
 }
 
@@ -67,27 +67,28 @@ pub(crate) struct GroupKey {
 #[derive(Debug)]
 pub(crate) struct Group {
     pub(crate) key: GroupKey,
-    /// Every market that any of the topics names, once: in the widest view and at the fastest rate asked for. In order
-    /// of number; shared with whoever builds the group's frames.
-    pub(crate) lanes: Arc<[LaneNumber]>,
+    /// Every market that any of the topics names, once: in the widest view and at the fastest rate asked for. Shared with
+    /// whoever builds the group's frames.
+    pub(crate) lanes: Arc<NumberSet>,
     pub(crate) members: usize,
 }
 
 impl Group {
     /// A group of these interests, with the baselines it needs.
     pub(crate) fn new(key: GroupKey, store: &Store, topics: &TopicNames, lanes: &mut Lanes) -> Self {
-        let named = key.interests.iter().flat_map(|interest| &interest.topics);
-        let mut markets: Vec<_> = named.flat_map(|&topic| topics.members(store, topic)).collect();
-        markets.sort_unstable();
-        markets.dedup();
-        let mut numbers: Vec<LaneNumber> = Vec::with_capacity(markets.len());
-        for market in markets {
-            if let Some(lane) = key.lane_of(store, topics, market) {
-                numbers.extend(lanes.acquire(store, market, lane));
+        let mut named: Vec<(MarketNumber, &Interest)> = Vec::new();
+        for interest in &*key.interests {
+            let markets = interest.topics.iter().flat_map(|topic| topics.members(store, topic));
+            named.extend(markets.map(|market| (market, &**interest)));
+        }
+        named.sort_unstable_by_key(|&(market, _)| market);
+        let mut numbers: Vec<LaneNumber> = Vec::new();
+        for named in named.chunk_by(|(one, _), (other, _)| one == other) {
+            if let Some(lane) = key.lane(named.iter().map(|&(_, interest)| interest)) {
+                numbers.extend(lanes.acquire(store, named[0].0, lane));
             }
         }
-        numbers.sort_unstable();
-        Self { key, lanes: numbers.into(), members: 0 }
+        Self { key, lanes: Arc::new(NumberSet::new(numbers)), members: 0 }
     }
 
     /// Bit set of the classes it uses.
@@ -105,8 +106,14 @@ impl GroupKey {
 
     /// The lane in which these interests follow a market, if they do.
     pub(crate) fn lane_of(&self, store: &Store, topics: &TopicNames, market: MarketNumber) -> Option<Lane> {
+        let naming = self.interests.iter().filter(|interest| interest.names(store, topics, market));
+        self.lane(naming.map(|interest| &**interest))
+    }
+
+    /// The lane of a market that these interests name: the widest view, at the fastest rate.
+    fn lane<'a>(&self, naming: impl Iterator<Item = &'a Interest>) -> Option<Lane> {
         let mut lane: Option<Lane> = None;
-        for interest in self.interests.iter().filter(|interest| interest.names(store, topics, market)) {
+        for interest in naming {
             let (view, class) = (interest.view.0, interest.class);
             lane = Some(match lane {
                 None => Lane { view, class, encoding: self.encoding },

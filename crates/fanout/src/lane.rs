@@ -4,7 +4,10 @@ use oddswire_model::{MarketNumber, Revision, View};
 use oddswire_store::Store;
 use oddswire_wire::piece::Encoding;
 
-use crate::class::{Baseline, CLASSES, Class, ClassIndex};
+use crate::{
+    class::{Baseline, CLASSES, Class, ClassIndex},
+    number_set::NumberSet,
+};
 
 /// How a group follows a market.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,16 +56,16 @@ impl Lanes {
         Some((self.classes[used.lane.class].baseline(used.market)?, used.lane))
     }
 
-    /// The lane of a market among some lanes in order of number.
-    pub(crate) fn of_market(&self, among: &[LaneNumber], market: MarketNumber) -> Option<LaneNumber> {
+    /// The lane of a market among some lanes.
+    pub(crate) fn of_market(&self, among: &NumberSet, market: MarketNumber) -> Option<LaneNumber> {
         let baselines = self.classes.iter().filter_map(|class| class.baseline(market));
-        baselines.flat_map(|baseline| &baseline.lanes).copied().find(|lane| among.binary_search(lane).is_ok())
+        baselines.flat_map(|baseline| &baseline.lanes).copied().find(|lane| among.contains(*lane))
     }
 
     /// Some lanes with their markets, in order of market.
-    pub(crate) fn by_market(&self, lanes: &[LaneNumber]) -> Vec<(MarketNumber, LaneNumber)> {
+    pub(crate) fn by_market(&self, lanes: &NumberSet) -> Vec<(MarketNumber, LaneNumber)> {
         let mut markets: Vec<_> =
-            lanes.iter().filter_map(|&lane| Some((self.get(lane)?.market, lane))).collect();
+            lanes.iter().filter_map(|lane| Some((self.get(lane)?.market, lane))).collect();
         markets.sort_unstable();
         markets
     }

@@ -28,6 +28,7 @@ mod group;
 mod heartbeat;
 mod lane;
 mod local;
+mod number_set;
 mod output;
 mod request;
 mod shard;

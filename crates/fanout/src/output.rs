@@ -6,7 +6,9 @@ use bytes::Bytes;
 use oddswire_model::Revision;
 use oddswire_wire::proto::ErrorCode;
 
-use crate::{connection::ConnectionId, flush::Flush, group::GroupId, heartbeat::Heartbeat, lane::LaneNumber};
+use crate::{
+    connection::ConnectionId, flush::Flush, group::GroupId, heartbeat::Heartbeat, number_set::NumberSet,
+};
 
 /// Something for the shards to do, in this order. [`crate::Shard`] knows how.
 #[derive(Debug, Clone)]
@@ -58,7 +60,7 @@ impl Output {
 #[derive(Debug, Clone)]
 pub struct Attach {
     pub(crate) group: GroupId,
-    pub(crate) lanes: Arc<[LaneNumber]>,
+    pub(crate) lanes: Arc<NumberSet>,
     /// Bit set of the rate classes that the group uses.
     pub(crate) classes: u32,
     /// From where it may resume from now on.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use oddswire_model::Revision;
+use oddswire_model::{MarketNumber, Revision};
 use oddswire_session::{Request, SessionError, Subscribe};
 use oddswire_store::{HorizonError, Store};
 use oddswire_wire::{
@@ -19,6 +19,7 @@ use crate::{
     connection::{ConnectionId, MAX_CONTROL_FRAMES},
     fanout::Fanout,
     group::{Group, GroupId, GroupKey, Interest, ViewKey},
+    number_set::NumberSet,
     output::Output,
 };
 
@@ -46,7 +47,7 @@ impl Fanout {
                     return self.close(id, ErrorCode::RateLimited, reason);
                 }
                 let lanes = self.groups.get(&connection.group).map(|group| &group.lanes);
-                let known = |market: &oddswire_model::MarketNumber| {
+                let known = |market: &MarketNumber| {
                     lanes.is_some_and(|lanes| self.lanes.of_market(lanes, *market).is_some())
                 };
                 connection.snapshots.extend(markets.into_iter().filter(known));
@@ -147,16 +148,15 @@ impl Fanout {
                 Some((_, Err(_))) => (Resume::TooOld, None),
             };
         let class = class_of(rate_ms);
-        let mut topics: Box<[_]> = topics.into_iter().map(|topic| self.topics.id(topic)).collect();
-        topics.sort_unstable();
+        let topics = NumberSet::new(topics.into_iter().map(|topic| self.topics.id(topic)).collect());
         let interest = Arc::new(Interest { topics, class, view: ViewKey(view) });
-        let named = interest.topics.iter().flat_map(|&topic| self.topics.members(store, topic));
+        let named = interest.topics.iter().flat_map(|topic| self.topics.members(store, topic));
         let mut markets: Vec<_> = named.collect();
         markets.sort_unstable();
         markets.dedup();
         match place {
-            Some(place) => connection.subscriptions[place].1 = Arc::clone(&interest),
-            None => connection.subscriptions.push((subscription, Arc::clone(&interest))),
+            Some(place) => connection.subscriptions[place].1 = interest,
+            None => connection.subscriptions.push((subscription, interest)),
         }
         self.stats.resumes += u64::from(resumed.is_some());
         let mut frame = FrameBuilder::new();
@@ -168,7 +168,7 @@ impl Fanout {
             ended: false,
         });
         self.answer(id, frame.finish());
-        self.regroup(store, id, resumed.map(|revision| (revision, &*interest)));
+        self.regroup(store, id, resumed.map(|revision| (revision, &markets[..])));
     }
 
     fn unsubscribe(&mut self, store: &Store, id: ConnectionId, subscription: u32) {
@@ -188,8 +188,8 @@ impl Fanout {
 
     /// Moves a connection to the group of its subscriptions and works out what it needs there.
     ///
-    /// `resumed`: the markets of this interest are held as of this revision.
-    fn regroup(&mut self, store: &Store, id: ConnectionId, resumed: Option<(Revision, &Interest)>) {
+    /// `resumed`: these markets, in order, are held as of this revision.
+    fn regroup(&mut self, store: &Store, id: ConnectionId, resumed: Option<(Revision, &[MarketNumber])>) {
         let Some(connection) = self.connections.get(&id).filter(|connection| !connection.is_closing) else {
             return;
         };
@@ -198,12 +198,11 @@ impl Fanout {
         self.recall(id);
         // Joining before leaving keeps the baselines that both use.
         let new_id = self.join_group(store, key);
-        self.bring_forward(store, id, new_id, resumed.map(|(_, interest)| interest));
+        self.bring_forward(store, id, new_id, resumed.map_or(&[], |(_, markets)| markets));
         let (Some(new), Some(connection)) = (self.groups.get(&new_id), self.connections.get_mut(&id)) else {
             return;
         };
-        let old: &[_] = self.groups.get(&old_id).map_or(&[], |group| &group.lanes);
-        let held = self.lanes.by_market(old);
+        let held = self.groups.get(&old_id).map_or(Vec::new(), |old| self.lanes.by_market(&old.lanes));
         let follows = self.lanes.by_market(&new.lanes);
         let find = |among: &[(_, _)], market| {
             let at = among.binary_search_by_key(&market, |&(market, _)| market).ok()?;
@@ -212,8 +211,8 @@ impl Fanout {
         for &(market, lane) in &follows {
             let held = find(&held, market);
             let is_held = held == Some(lane) && !connection.snapshots.contains(&market);
-            let is_resumed = held.is_none()
-                && resumed.is_some_and(|(_, interest)| interest.names(store, &self.topics, market));
+            let is_resumed =
+                held.is_none() && resumed.is_some_and(|(_, markets)| markets.binary_search(&market).is_ok());
             if !is_held && !is_resumed {
                 connection.snapshots.insert(market);
             }
@@ -239,21 +238,18 @@ impl Fanout {
     /// A connection moves to a group. What it holds of a market may be newer than the group's baseline: where it
     /// followed the market in another class, or resumes it and had it from another class or another gateway. Those
     /// markets are flushed ahead of their time, because a delta fits nobody who is ahead of its base.
-    fn bring_forward(&mut self, store: &Store, id: ConnectionId, to: GroupId, resumed: Option<&Interest>) {
+    fn bring_forward(&mut self, store: &Store, id: ConnectionId, to: GroupId, resumed: &[MarketNumber]) {
         let (Some(connection), Some(to)) = (self.connections.get(&id), self.groups.get(&to)) else { return };
-        let from: &[_] = self.groups.get(&connection.group).map_or(&[], |group| &group.lanes);
+        let from = self.groups.get(&connection.group).map(|group| &*group.lanes);
         let mut behind: [Vec<_>; CLASSES] = Default::default();
-        for &lane in &*to.lanes {
+        for lane in to.lanes.iter() {
             let Some((baseline, lane)) = self.lanes.baseline(lane) else { continue };
             let market = baseline.market.number();
-            let held = || self.lanes.of_market(from, market).and_then(|held| self.lanes.get(held));
+            let held = || self.lanes.of_market(from?, market).and_then(|held| self.lanes.get(held));
             let is_ahead = || match held() {
                 Some(held) => held.lane.class != lane.class,
                 // It left with an earlier request and the connection has not been told yet, or it is resumed.
-                None => {
-                    connection.removed.contains(&market)
-                        || resumed.is_some_and(|interest| interest.names(store, &self.topics, market))
-                }
+                None => connection.removed.contains(&market) || resumed.binary_search(&market).is_ok(),
             };
             if baseline.is_dirty && is_ahead() {
                 behind[lane.class].push(market);
@@ -291,7 +287,7 @@ impl Fanout {
             && let Some(group) = self.groups.remove(&id)
         {
             self.group_ids.remove(&group.key);
-            for &lane in &*group.lanes {
+            for lane in group.lanes.iter() {
                 self.lanes.release(lane);
             }
             self.outputs.push_back(Output::GroupGone(id));

@@ -22,13 +22,12 @@ use crate::{
     group::GroupId,
     heartbeat::Heartbeat,
     lane::LaneNumber,
+    number_set::{NumberSet, set_bit, words_for},
     output::{Attach, Output, Report},
 };
 
 /// Flushes that are put into one send when they have piled up.
 pub const FLUSHES_PER_SEND: usize = 8;
-/// Looking a piece up among a group's lanes costs so many times what looking a lane up among the pieces costs.
-const SEARCH_COST: usize = 8;
 /// Groups begin to count at places of their own (2^32 over the golden ratio apart), so that a frame of the group that a
 /// receiver has left does not pass for the next one of the group it has joined.
 const SEQUENCE_SPREAD: u32 = 0x9e37_79b9;
@@ -66,7 +65,7 @@ pub struct ShardStats {
 #[derive(Debug)]
 struct Chain {
     group: GroupId,
-    lanes: Arc<[LaneNumber]>,
+    lanes: Arc<NumberSet>,
     /// Bit set of the rate classes that the group uses.
     classes: u32,
     /// Revision, sequence and producers' clock of the last frame; live members stand there.
@@ -98,10 +97,17 @@ struct Member {
 #[derive(Debug, Clone, Copy, Default)]
 struct Place {
     start: u32,
-    /// 0 when the lane has no piece.
     length: u32,
     is_merged: bool,
     lead: Option<Lead>,
+}
+
+/// Where the pieces of a flush are.
+#[derive(Debug, Default)]
+struct Places {
+    of_lane: Vec<Place>,
+    /// Bits of the lanes that have a piece.
+    changed: Vec<u64>,
 }
 
 /// A part of the connections.
@@ -111,8 +117,8 @@ pub struct Shard {
     by_group: FxHashMap<GroupId, u32>,
     /// By line.
     members: Vec<Option<Member>>,
-    /// Where the pieces of each flush of a send are, by lane; all empty in between.
-    places: Vec<Vec<Place>>,
+    /// Where the pieces of each flush of a send are; no lane is marked in between.
+    places: Vec<Places>,
     picked: Vec<(u32, u32)>,
     head: FrameBuilder,
     lead: LeadScratch,
@@ -208,16 +214,19 @@ impl Shard {
     /// Gives every group its frames of some flushes, each connection all of them in one send. At most
     /// [`FLUSHES_PER_SEND`].
     pub fn flush(&mut self, flushes: &[Arc<Flush>], lines: &mut impl Lines) {
-        self.places.resize_with(flushes.len().max(self.places.len()), Vec::new);
+        self.places.resize_with(flushes.len().max(self.places.len()), Places::default);
         for (flush, places) in flushes.iter().zip(&mut self.places) {
-            places.resize(flush.lanes_end.max(places.len()), Place::default());
-            for piece in &flush.pieces {
-                places[piece.lane as usize] = Place {
+            let end = flush.lanes_end.max(places.of_lane.len());
+            places.of_lane.resize(end, Place::default());
+            places.changed.resize(words_for(end), 0);
+            for piece in flush.pieces.iter().filter(|piece| piece.length > 0) {
+                places.of_lane[piece.lane as usize] = Place {
                     start: piece.start,
                     length: piece.length,
                     is_merged: piece.is_merged,
                     lead: piece.lead,
                 };
+                set_bit(&mut places.changed, piece.lane);
             }
         }
         for at in 0..self.chains.len() {
@@ -234,10 +243,8 @@ impl Shard {
                 self.offer(at, before, lines);
             }
         }
-        for (flush, places) in flushes.iter().zip(&mut self.places) {
-            for piece in &flush.pieces {
-                places[piece.lane as usize] = Place::default();
-            }
+        for (_, places) in flushes.iter().zip(&mut self.places) {
+            places.changed.fill(0);
         }
     }
 
@@ -275,19 +282,7 @@ impl Shard {
             }
         };
         let places = &self.places[which];
-        if chain.lanes.len() <= flush.pieces.len() * SEARCH_COST {
-            for &lane in &*chain.lanes {
-                if let Some(&place) = places.get(lane as usize).filter(|place| place.length > 0) {
-                    pick(lane, place);
-                }
-            }
-        } else {
-            for piece in &flush.pieces {
-                if chain.lanes.binary_search(&piece.lane).is_ok() {
-                    pick(piece.lane, places[piece.lane as usize]);
-                }
-            }
-        }
+        chain.lanes.for_each_among(&places.changed, |lane| pick(lane, places.of_lane[lane as usize]));
         if length == 0 {
             return true;
         }
@@ -347,13 +342,9 @@ impl Shard {
                 sequence: chain.sequence,
             });
             self.picked.clear();
-            let mut of_lanes = chain.lanes.iter().peekable();
-            for (which, &(lane, ..)) in heartbeat.digests.iter().enumerate() {
-                while of_lanes.next_if(|&&follows| follows < lane).is_some() {}
-                if of_lanes.next_if(|&&follows| follows == lane).is_some() {
-                    self.picked.push((which as u32, 0));
-                }
-            }
+            let digests = heartbeat.digests.iter().enumerate();
+            let followed = digests.filter(|(_, (lane, ..))| chain.lanes.contains(*lane));
+            self.picked.extend(followed.map(|(which, _)| (which as u32, 0)));
             let found = self.picked.len();
             let first = heartbeat.turn.wrapping_mul(heartbeat.digests_per_group);
             for which in 0..found.min(heartbeat.digests_per_group) {

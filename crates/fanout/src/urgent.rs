@@ -1,10 +1,14 @@
 //! Taking commits in: marking what changed, moving markets in and out of groups, and flushing what cannot wait.
 
+use std::sync::Arc;
+
 use oddswire_model::MarketNumber;
 use oddswire_store::{Committed, Store};
 use oddswire_wire::{FrameBuilder, proto::Conflation};
 
-use crate::{class::CLASSES, fanout::Fanout, flush::Moved, group::GroupId, lane::LaneNumber};
+use crate::{
+    class::CLASSES, fanout::Fanout, flush::Moved, group::GroupId, lane::LaneNumber, number_set::NumberSet,
+};
 
 impl Fanout {
     /// Takes in what a commit did. Must be called after every commit, before the next one: a status change is handed
@@ -46,9 +50,9 @@ impl Fanout {
             let is_named = self.topics.naming(store, market);
             for (&id, group) in &self.groups {
                 let old = self.lanes.of_market(&group.lanes, market);
-                let mut topics = group.key.interests.iter().flat_map(|interest| &interest.topics);
+                let mut topics = group.key.interests.iter().flat_map(|interest| interest.topics.iter());
                 // Most groups neither follow the market nor name it.
-                if old.is_none() && !topics.any(|&topic| is_named[topic as usize]) {
+                if old.is_none() && !topics.any(|topic| is_named[topic as usize]) {
                     continue;
                 }
                 let new = group.key.lane_of(store, &self.topics, market);
@@ -64,13 +68,12 @@ impl Fanout {
         for changes in changes.chunk_by(|(one, _), (other, _)| one == other) {
             let id = changes[0].0;
             let Some(group) = self.groups.get_mut(&id) else { continue };
-            let mut lanes = group.lanes.to_vec();
+            let mut lanes: Vec<_> = group.lanes.iter().collect();
             let mut entered: Vec<LaneNumber> = changes.iter().filter_map(|(_, change)| change.new).collect();
             entered.sort_unstable();
             lanes.retain(|lane| !changes.iter().any(|(_, change)| change.old == Some(*lane)));
             lanes.extend(&entered);
-            lanes.sort_unstable();
-            group.lanes = lanes.into();
+            group.lanes = Arc::new(NumberSet::new(lanes));
             let lanes = group.lanes.clone();
             let left = changes.iter().filter(|(_, change)| change.new.is_none());
             let left: Vec<u32> = left.map(|(_, change)| change.market.0).collect();

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use oddswire_model::Topic;
+use oddswire_wire::piece::Encoding;
 
 use crate::mix::Mix;
 
@@ -23,6 +24,8 @@ pub struct LoadConfig {
     pub threads: usize,
     /// Views, rates and their shares.
     pub mix: Mix,
+    /// How cells may be coded: compact as for real clients, or plain.
+    pub encoding: Encoding,
     /// What each receiver subscribes to. Empty: what is published here, or everything.
     pub topics: Vec<Topic>,
     /// Each receiver follows so many of the markets instead, chosen by the seed.
@@ -88,6 +91,7 @@ impl LoadConfig {
             connect_rate: 1_000,
             threads: 1,
             mix: Mix::default(),
+            encoding: Encoding::Compact,
             topics: Vec::new(),
             markets_each: None,
             slow_share: 0.0,

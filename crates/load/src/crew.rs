@@ -12,8 +12,10 @@ use std::{
 
 use anyhow::{Context, bail};
 use oddswire_model::{MarketId, Topic};
+use oddswire_wire::compact::Model;
 
 use crate::{
+    brought::BroughtLately,
     clock::Clock,
     config::LoadConfig,
     ledger::Ledger,
@@ -49,6 +51,7 @@ impl Crew {
         let (sender, answers) = mpsc::channel();
         let sources: Arc<[IpAddr]> = target.sources(config.connections).into();
         let mix = config.mix.entries().to_vec();
+        let model = Model::shipped();
         let mut workers = Vec::new();
         for at in 0..=config.threads {
             let around = Surroundings {
@@ -59,10 +62,13 @@ impl Crew {
                 ledger: Arc::clone(ledger),
                 is_exact: config.publish.is_some(),
                 forget_cursors: config.forget_cursors,
+                encoding: config.encoding,
+                model: model.clone(),
                 scouted: Arc::clone(scouted),
                 heartbeat_interval_ms: 1_000,
                 tally: Tally::new(mix.len()),
                 pieces: Vec::new(),
+                brought: BroughtLately::default(),
             };
             let setting = Setting {
                 number: at,

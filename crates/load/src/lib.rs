@@ -24,6 +24,7 @@
 //! # }
 //! ```
 
+mod brought;
 mod chain;
 mod clock;
 mod config;

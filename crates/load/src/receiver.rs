@@ -12,6 +12,8 @@ use bytes::Bytes;
 use oddswire_model::{MarketId, Topic, View};
 use oddswire_session::{ClientConfig, ClientSession, Event, SessionStats, SubscriptionRequest};
 use oddswire_wire::{
+    DICTIONARY_ID,
+    compact::Model,
     encode_client_message,
     limits::{FRAMES_JOINED_MAX, TOPICS_MAX},
     piece::{Encoding, PieceKind, TIME_STEP_MS},
@@ -20,6 +22,7 @@ use oddswire_wire::{
 };
 
 use crate::{
+    brought::BroughtLately,
     chain::{Chain, ChainError},
     clock::{Clock, wall_ms},
     head::{self, Head, PieceHead},
@@ -66,12 +69,18 @@ pub(crate) struct Surroundings {
     /// The ledger knows the commits; without that the frame's clock must do.
     pub(crate) is_exact: bool,
     pub(crate) forget_cursors: bool,
+    /// What receivers ask for.
+    pub(crate) encoding: Encoding,
+    /// The model of compact pieces: the one that everybody has, or the one that the gateway sent.
+    pub(crate) model: Model,
     /// How far the scout has come.
     pub(crate) scouted: Arc<AtomicU64>,
     pub(crate) heartbeat_interval_ms: u64,
     pub(crate) tally: Tally,
     /// Memory that every frame uses again.
     pub(crate) pieces: Vec<PieceHead>,
+    /// What the last frames brought.
+    pub(crate) brought: BroughtLately,
 }
 
 /// Why a connection must end.
@@ -134,7 +143,7 @@ pub(crate) struct VerifierState {
 }
 
 impl Receiver {
-    pub(crate) fn new(role: Role, kind: u16, interest: Interest, verifies: bool) -> Self {
+    pub(crate) fn new(role: Role, kind: u16, interest: Interest, verifies: bool, encoding: Encoding) -> Self {
         Self {
             role,
             kind,
@@ -145,7 +154,7 @@ impl Receiver {
             joined: Vec::new(),
             parts: 0,
             storm: None,
-            verifier: verifies.then(|| Box::new(ClientSession::new(client_config()))),
+            verifier: verifies.then(|| Box::new(ClientSession::new(client_config(encoding)))),
             told: SessionStats::default(),
             outbox: Vec::new(),
         }
@@ -186,7 +195,7 @@ impl Receiver {
         if around.forget_cursors {
             self.chain.forget();
             if self.is_verifier() {
-                self.verifier = Some(Box::new(ClientSession::new(client_config())));
+                self.verifier = Some(Box::new(ClientSession::new(client_config(around.encoding))));
                 self.told = SessionStats::default();
             }
         }
@@ -203,13 +212,20 @@ impl Receiver {
             self.outbox.extend(std::iter::from_fn(|| session.poll_transmit()));
             return;
         }
-        let ClientConfig { agent, token, .. } = client_config();
-        let encodings = vec![proto::Encoding::Plain.into()];
+        let ClientConfig { agent, token, encoding, has_dictionary } = client_config(around.encoding);
+        let (encodings, models) = match encoding {
+            Encoding::Plain => (vec![proto::Encoding::Plain.into()], Vec::new()),
+            Encoding::Compact => (
+                vec![proto::Encoding::Compact.into(), proto::Encoding::Plain.into()],
+                vec![around.model.id().0],
+            ),
+        };
         self.outbox.push(encode_client_message(Message::Hello(proto::Hello {
             agent,
             encodings,
             token,
-            ..Default::default()
+            models,
+            dictionaries: if has_dictionary { vec![*DICTIONARY_ID] } else { Vec::new() },
         })));
         let cursor = self.chain.cursor();
         for (at, topics) in subscribes.enumerate() {
@@ -273,7 +289,7 @@ impl Receiver {
         pieces: &mut Vec<PieceHead>,
     ) -> Result<(), End> {
         let malformed = |error: head::HeadError| End::Malformed(error.to_string());
-        let mut head = head::read(message, pieces).map_err(malformed)?;
+        let mut head = head::read(message, &around.model, pieces).map_err(malformed)?;
         if head.more {
             self.parts += 1;
             if self.parts >= FRAMES_JOINED_MAX {
@@ -288,16 +304,20 @@ impl Receiver {
             self.parts = 0;
             joined.extend_from_slice(message);
             pieces.clear();
-            head = head::read(&joined, pieces).map_err(malformed)?;
+            head = head::read(&joined, &around.model, pieces).map_err(malformed)?;
         }
         count(&head, pieces, &mut around.tally);
-        if let Some(welcome) = &head.welcome
-            && welcome.heartbeat_interval_ms > 0
-        {
-            around.heartbeat_interval_ms = u64::from(welcome.heartbeat_interval_ms);
+        if let Some(welcome) = &head.welcome {
+            if welcome.heartbeat_interval_ms > 0 {
+                around.heartbeat_interval_ms = u64::from(welcome.heartbeat_interval_ms);
+            }
+            if !welcome.model_bytes.is_empty() {
+                around.model = Model::from_bytes(welcome.model_bytes.clone())
+                    .map_err(|error| End::Malformed(error.to_string()))?;
+            }
         }
         let complete_before = self.chain.complete();
-        self.chain.take(&head).map_err(|error| match error {
+        self.chain.take(&head, pieces).map_err(|error| match error {
             ChainError::Gap | ChainError::Lost => End::Gap,
             ChainError::NotWelcomed => End::Malformed("it spoke before its welcome".to_owned()),
         })?;
@@ -334,27 +354,20 @@ impl Receiver {
     fn measure(&mut self, around: &mut Surroundings, pieces: &[PieceHead], complete_before: u64) {
         let now_us = around.clock.now_us();
         let reached = self.chain.revision();
-        let through =
-            |piece: &PieceHead| if piece.kind == PieceKind::Delta { reached } else { piece.revision };
+        let through = |piece: &PieceHead| piece.through(reached);
         if let Some(measured_after) = self.measured_after {
             let tally = &mut around.tally;
             if around.is_exact {
-                let book = around.ledger.read();
                 let floor = complete_before.max(measured_after);
-                for piece in pieces {
-                    let ahead = self.ahead.iter().find(|(market, _)| *market == piece.market);
-                    let after = ahead.map_or(floor, |&(_, revision)| revision.max(floor));
-                    for entry in book.between(piece.market, after, through(piece)) {
-                        if entry.visible >> self.kind & 1 == 1 {
-                            self.record(tally, now_us.saturating_sub(entry.sent_us), entry.is_status);
-                        }
-                    }
+                let key = (self.kind, floor, reached);
+                for &(sent_us, is_status) in around.brought.of(key, &self.ahead, pieces, &around.ledger) {
+                    self.record(tally, now_us.saturating_sub(sent_us), is_status);
                 }
             } else {
                 let wall_ms = wall_ms();
                 for piece in pieces.iter().filter(|piece| piece.kind == PieceKind::Delta) {
-                    let published_ms =
-                        self.chain.time().saturating_sub(piece.time).saturating_mul(TIME_STEP_MS);
+                    let Some(age) = piece.time else { continue };
+                    let published_ms = self.chain.time().saturating_sub(age).saturating_mul(TIME_STEP_MS);
                     match wall_ms.checked_sub(published_ms).filter(|&age_ms| age_ms < CLOCK_BELIEVED_MS) {
                         Some(age_ms) => self.record(tally, age_ms * 1_000, false),
                         None => tally.clock_unusable += 1,
@@ -365,9 +378,10 @@ impl Receiver {
         let complete = self.chain.complete();
         self.ahead.retain(|&(_, revision)| revision > complete);
         for piece in pieces.iter().filter(|piece| through(piece) > complete) {
-            match self.ahead.iter_mut().find(|(market, _)| *market == piece.market) {
+            let Some(number) = piece.market else { continue };
+            match self.ahead.iter_mut().find(|(market, _)| *market == number) {
                 Some((_, revision)) => *revision = through(piece),
-                None => self.ahead.push((piece.market, through(piece))),
+                None => self.ahead.push((number, through(piece))),
             }
         }
     }
@@ -432,13 +446,13 @@ impl Receiver {
     }
 }
 
-fn client_config() -> ClientConfig {
+/// As real clients do; those who ask for the plain encoding want to read the bytes, so nothing is compressed for them.
+fn client_config(encoding: Encoding) -> ClientConfig {
     ClientConfig {
         agent: concat!("oddswire-load/", env!("CARGO_PKG_VERSION")).to_owned(),
         token: String::new(),
-        // Light receivers read the heads of pieces, which the plain encoding shows.
-        encoding: Encoding::Plain,
-        has_dictionary: false,
+        encoding,
+        has_dictionary: encoding == Encoding::Compact,
     }
 }
 

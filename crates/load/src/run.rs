@@ -10,6 +10,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use oddswire_model::{MarketId, Topic};
+use oddswire_wire::piece::Encoding;
 
 use crate::{
     clock::{Clock, micros},
@@ -131,6 +132,10 @@ impl Run<'_> {
             load: Load {
                 url: self.config.url.clone(),
                 mix: self.config.mix.to_string(),
+                encoding: match self.config.encoding {
+                    Encoding::Compact => "compact",
+                    Encoding::Plain => "plain",
+                },
                 markets: markets.len(),
                 markets_each: self.config.markets_each.unwrap_or(markets.len()).min(markets.len()),
                 seed: self.config.seed,
@@ -432,6 +437,14 @@ impl Run<'_> {
                     "somebody else commits on this server, so {} changes were not measured",
                     published.unmeasured
                 ),
+            );
+            return;
+        }
+        if self.config.encoding == Encoding::Compact {
+            warn(
+                true,
+                "without --publish, times are only seen in the plain encoding; add --encoding plain"
+                    .to_owned(),
             );
             return;
         }

@@ -46,6 +46,8 @@ pub struct Load {
     pub url: String,
     /// Views, rates and shares.
     pub mix: String,
+    /// How cells may be coded: compact or plain.
+    pub encoding: &'static str,
     /// Markets that the scout saw.
     pub markets: usize,
     /// Markets that each receiver follows.

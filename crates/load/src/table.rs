@@ -12,8 +12,8 @@ impl fmt::Display for Summary {
         let Self { load, connections, total, .. } = self;
         writeln!(
             f,
-            "{}, {} receivers, {} of {} markets each, {}",
-            load.url, connections.wanted, load.markets_each, load.markets, load.mix
+            "{}, {} receivers, {} of {} markets each, {}, {}",
+            load.url, connections.wanted, load.markets_each, load.markets, load.mix, load.encoding
         )?;
         writeln!(
             f,

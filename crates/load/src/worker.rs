@@ -296,7 +296,8 @@ impl Worker {
         let at = self.connections.len();
         let ceiling_ms = self.setting.reconnect_within_ms;
         let backoff = Backoff::with_limits(plan.seed, ceiling_ms, Backoff::CEILING_MAX_MS.max(ceiling_ms));
-        let receiver = Receiver::new(plan.role, plan.kind, plan.interest, plan.verifies);
+        let receiver =
+            Receiver::new(plan.role, plan.kind, plan.interest, plan.verifies, self.setting.around.encoding);
         if plan.role == Role::Slow {
             self.slow.push(at);
         }

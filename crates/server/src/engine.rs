@@ -262,7 +262,12 @@ impl Engine {
                 self.producers.heard(&producer, producer_epoch, now_ms);
                 let published = self.store.publish(&producer, producer_epoch, sequence, &commit);
                 if let Ok(Published::Applied(committed)) = &published {
+                    let (started, before) = (Instant::now(), self.fanout.stats());
                     self.fanout.handle_commit(now_ms, &self.store, committed);
+                    // What could not wait is a flush, too.
+                    if self.fanout.stats().flushes > before.flushes {
+                        self.metrics.note_flush(started.elapsed(), self.fanout.groups());
+                    }
                 }
                 if let Err(error) = &published {
                     debug!(%producer, sequence, %error, "commit not taken");

@@ -2,7 +2,7 @@
 //!
 //! zstd (RFC 8878) with a dictionary that both ends have. docs/protocol.md, clauses [ZSTD-1] to [ZSTD-3].
 
-use std::{cell::RefCell, sync::LazyLock};
+use std::{cell::RefCell, collections::VecDeque, sync::LazyLock};
 
 use bytes::Bytes;
 use zstd::bulk::{Compressor, Decompressor};
@@ -22,6 +22,11 @@ const DEFINITIONS_KEY: u64 = 9 << 3 | 2;
 /// Key of `ServerFrame.compressed`, two bytes.
 const COMPRESSED_KEY: u64 = 23 << 3 | 2;
 
+/// Frames whose definitions are remembered together with what they were compressed to.
+const REMEMBERED: usize = 16;
+/// Longer definitions of one frame are not remembered: 16 x 128 KiB are 2 MiB, and as much again compressed at worst.
+const REMEMBERED_BYTES_MAX: usize = 128 * 1024;
+
 /// Words that definitions of betting markets are made of: what is most frequent stands last, where it is nearest.
 const DICTIONARY: &[u8] = include_bytes!("definitions.dictionary");
 
@@ -31,6 +36,9 @@ pub static DICTIONARY_ID: LazyLock<u32> = LazyLock::new(|| oddswire_model::hash3
 thread_local! {
     static COMPRESSOR: RefCell<Option<Compressor<'static>>> =
         RefCell::new(Compressor::with_dictionary(LEVEL, DICTIONARY).ok());
+    /// Definitions change rarely, and everybody who comes needs them: compressing them takes a hundred times longer than
+    /// finding them here.
+    static COMPRESSED: RefCell<VecDeque<(Vec<u8>, Option<Bytes>)>> = const { RefCell::new(VecDeque::new()) };
     static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> =
         RefCell::new(Decompressor::with_dictionary(DICTIONARY).ok());
 }
@@ -50,17 +58,31 @@ pub fn compress_definitions(frame: Bytes) -> Bytes {
     if definitions.len() < DEFINITIONS_MIN {
         return frame;
     }
-    let compressed =
-        COMPRESSOR.with_borrow_mut(|compressor| compressor.as_mut()?.compress(&definitions).ok());
-    let Some(compressed) = compressed.filter(|compressed| compressed.len() + 8 < definitions.len()) else {
-        return frame;
-    };
+    let Some(compressed) = compress(definitions) else { return frame };
     let mut out = Vec::with_capacity(others.len() + compressed.len() + 8);
     varint::write(&mut out, COMPRESSED_KEY);
     varint::write(&mut out, compressed.len() as u64);
     out.extend_from_slice(&compressed);
     out.extend_from_slice(&others);
     out.into()
+}
+
+/// Compresses definitions, unless that makes them no shorter.
+fn compress(definitions: Vec<u8>) -> Option<Bytes> {
+    COMPRESSED.with_borrow_mut(|remembered| {
+        if let Some((_, compressed)) = remembered.iter().find(|(known, _)| *known == definitions) {
+            return compressed.clone();
+        }
+        let compressed =
+            COMPRESSOR.with_borrow_mut(|compressor| compressor.as_mut()?.compress(&definitions).ok());
+        let compressed = compressed.filter(|compressed| compressed.len() + 8 < definitions.len());
+        let compressed = compressed.map(Bytes::from);
+        if definitions.len() <= REMEMBERED_BYTES_MAX {
+            remembered.truncate(REMEMBERED - 1);
+            remembered.push_front((definitions, compressed.clone()));
+        }
+        compressed
+    })
 }
 
 /// Passes over a field; its key.

@@ -3,11 +3,7 @@
 //! Most frames are one small change, and most of those are three to eight bytes. A field of bytes spends one more on its
 //! length; a number needs none. docs/protocol.md, clause [COMPACT-8].
 
-use crate::{piece::PieceError, proto, varint};
-
-/// Longest string that travels as a variable-length number: seven groups of seven bits. Eight groups are as long as the
-/// field of bytes that says the same, and every receiver's number type holds 49 bits exactly.
-const VARINT_BITS_MAX: u32 = 49;
+use crate::{limits::LEAD_VARINT_BITS_MAX, piece::PieceError, proto, varint};
 
 /// Appends a lead as the shortest field: tag, length if it has one, and the string.
 pub(crate) fn write(string: &[u8], out: &mut Vec<u8>) {
@@ -21,7 +17,7 @@ pub(crate) fn write(string: &[u8], out: &mut Vec<u8>) {
     if bits <= 32 && as_varint > 4 {
         out.push(4 << 3 | 5);
         out.extend_from_slice(&(number as u32).to_be_bytes());
-    } else if as_varint < as_bytes && bits <= VARINT_BITS_MAX {
+    } else if as_varint < as_bytes && bits <= LEAD_VARINT_BITS_MAX {
         out.push(3 << 3);
         varint::write(out, number);
     } else if as_bytes > 8 {
@@ -62,7 +58,7 @@ impl<'a> LeadBytes<'a> {
     /// When a variable-length number takes more than 49 bits.
     pub fn of(frame: &'a proto::ServerFrame) -> Result<Option<Self>, PieceError> {
         if let Some(number) = frame.lead_varint {
-            let is_short = number >> VARINT_BITS_MAX == 0;
+            let is_short = number >> LEAD_VARINT_BITS_MAX == 0;
             return if is_short {
                 Ok(Some(Self::Number(number.to_be_bytes())))
             } else {
@@ -139,7 +135,7 @@ mod tests {
     #[test]
     fn a_number_that_is_too_long_is_no_head() {
         let mut bytes = vec![3 << 3];
-        varint::write(&mut bytes, 1 << VARINT_BITS_MAX);
+        varint::write(&mut bytes, 1 << LEAD_VARINT_BITS_MAX);
         let frame = decode_frame(bytes.into()).unwrap();
         assert_eq!(LeadBytes::of(&frame).unwrap_err(), PieceError::Head);
     }

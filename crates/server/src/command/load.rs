@@ -10,9 +10,10 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use oddswire_load::{LoadConfig, Mix, Progress, PublishConfig, Summary};
 use oddswire_model::Topic;
+use oddswire_wire::piece::Encoding;
 
 use super::{arguments, logging, shutdown::Shutdown};
 
@@ -27,7 +28,8 @@ use super::{arguments, logging, shutdown::Shutdown};
                   one delta, because a receiver asked for a rate or was slow, each of them counts with its own time; a \
                   frame that leads to revision R brings every change up to R that its view shows. So for a rate of \
                   250 ms a median of about 125 ms is what was asked for. Without --publish times follow from the \
-                  producers' clock in the frames, in steps of 10 ms, if the clocks of both machines agree.\n\n\
+                  producers' clock in the frames, in steps of 10 ms, if the clocks of both machines agree and the cells \
+                  are plain (--encoding plain).\n\n\
                   Most receivers follow the chain of frames and count, which is cheap. A share of them (--verify-share) \
                   holds every market, compares the digests in heartbeats, and must end with exactly what an undisturbed \
                   receiver (the scout) holds; the scout must hold what was published. Gaps, digests that differ and \
@@ -52,7 +54,7 @@ use super::{arguments, logging, shutdown::Shutdown};
                   everybody is cut at once\n  \
                   oddswire load ws://127.0.0.1:8080 --stuck-share 10% --suspend-every 500ms --publish http://127.0.0.1:7410\n      \
                   do stuck receivers make suspensions late for the others?\n  \
-                  oddswire load ws://odds.example:80 --topic sport/1 --duration 1h --churn 20 --json\n      \
+                  oddswire load ws://odds.example:80 --topic sport/1 --encoding plain --duration 1h --churn 20 --json\n      \
                   a soak of a live server, without publishing"
 )]
 pub(super) struct Arguments {
@@ -73,6 +75,9 @@ pub(super) struct Arguments {
     /// and full.
     #[arg(long, default_value_t = Mix::default())]
     mix: Mix,
+    /// How cells may be coded. Real clients ask for the compact encoding.
+    #[arg(long, value_enum, default_value_t)]
+    encoding: CellEncoding,
     /// What everybody subscribes to; may be given several times. Without it: what is published here, or all.
     #[arg(long = "topic", value_name = "TOPIC", conflicts_with = "markets_each")]
     topics: Vec<Topic>,
@@ -142,6 +147,23 @@ pub(super) struct Arguments {
     quiet: bool,
 }
 
+/// An encoding of cells, by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum CellEncoding {
+    #[default]
+    Compact,
+    Plain,
+}
+
+impl From<CellEncoding> for Encoding {
+    fn from(encoding: CellEncoding) -> Self {
+        match encoding {
+            CellEncoding::Compact => Self::Compact,
+            CellEncoding::Plain => Self::Plain,
+        }
+    }
+}
+
 /// Reads a time: 500ms, 30s, 5m, 1h; a number alone is seconds.
 fn time(text: &str) -> Result<Duration, String> {
     let wrong = || "it is not a time; use for example 500ms, 30s, 5m or 1h".to_owned();
@@ -175,6 +197,7 @@ impl Arguments {
             connect_rate: self.connect_rate,
             threads: self.threads,
             mix: self.mix.clone(),
+            encoding: self.encoding.into(),
             topics: self.topics.clone(),
             markets_each: self.markets_each,
             slow_share: self.slow_share,

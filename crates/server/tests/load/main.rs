@@ -6,6 +6,7 @@ use std::{sync::atomic::AtomicBool, time::Duration};
 
 use oddswire_load::{LoadConfig, PublishConfig, Summary, run};
 use oddswire_server::{Server, ServerConfig};
+use oddswire_wire::piece::Encoding;
 
 use proxy::{Corruption, Proxy};
 
@@ -122,15 +123,22 @@ async fn receivers_with_markets_of_their_own_are_judged_by_these() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_amount_is_caught() {
-    for (corruption, hint) in
-        [(Corruption::Amount, "did not agree"), (Corruption::Lost, "did not follow"), (Corruption::None, "")]
-    {
+    use Encoding::{Compact, Plain};
+    for (encoding, corruption, hint) in [
+        (Plain, Corruption::Amount, "did not agree"),
+        // Nonsense is read where it stood, and does not fit what is held, or what the digest says.
+        (Compact, Corruption::Compact, ""),
+        (Plain, Corruption::Lost, "did not follow"),
+        (Compact, Corruption::Lost, "did not follow"),
+        (Compact, Corruption::None, ""),
+    ] {
         let server = start().await;
         let proxy = Proxy::start(server.http, corruption).await;
         let config = LoadConfig {
             // Everybody verifies and takes every flush, so whoever is given the wrong frame is caught.
             mix: "full@0".parse().expect("a mix"),
             verify_share: Some(1.0),
+            encoding,
             ..load(&server, format!("ws://{}", proxy.address))
         };
         let summary = run_load(config).await;
@@ -148,12 +156,29 @@ async fn a_wrong_amount_is_caught() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_light_receiver_notices_that_a_frame_is_missing() {
+    for encoding in [Encoding::Compact, Encoding::Plain] {
+        let server = start().await;
+        let proxy = Proxy::start(server.http, Corruption::Lost).await;
+        let url = format!("ws://{}", proxy.address);
+        let config = LoadConfig { verify_share: Some(0.0), encoding, ..load(&server, url) };
+        let summary = run_load(config).await;
+        server.stop().await;
+        assert!(proxy.corrupted() && !summary.ok && summary.verification.gaps > 0, "{encoding:?}: {summary}");
+    }
+}
+
+/// Receivers of one market each are the ones whose frames do not even name it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn frames_about_the_only_market_held_are_followed() {
     let server = start().await;
-    let proxy = Proxy::start(server.http, Corruption::Lost).await;
-    let config = LoadConfig { verify_share: Some(0.0), ..load(&server, format!("ws://{}", proxy.address)) };
+    let config = LoadConfig {
+        markets_each: Some(1),
+        mix: "prices@0".parse().expect("a mix"),
+        ..load(&server, format!("ws://{}", server.http))
+    };
     let summary = run_load(config).await;
     server.stop().await;
-    assert!(proxy.corrupted() && !summary.ok && summary.verification.gaps > 0, "{summary}");
+    assert!(summary.ok && summary.total.latency.count > 100, "{summary}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use oddswire_wire::{decode_frame, varint::Reader};
+use oddswire_wire::{LeadBytes, decode_frame, varint::Reader};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream, tcp::OwnedReadHalf, tcp::OwnedWriteHalf},
@@ -25,6 +25,8 @@ pub(crate) enum Corruption {
     None,
     /// The last number of a delta, an amount or a price, is another one; the frame can be read as well as before.
     Amount,
+    /// The last byte of a compact delta is another one.
+    Compact,
     /// A frame with deltas is left out.
     Lost,
 }
@@ -108,7 +110,13 @@ impl Spoiling {
     fn spoil(&self, message: &mut [u8], head: usize) -> bool {
         let payload = Bytes::copy_from_slice(&message[head..]);
         let Ok(frame) = decode_frame(payload) else { return false };
-        let Some(delta) = frame.deltas.first() else { return false };
+        let compact = [&frame.lead].into_iter().chain(&frame.compact_deltas).find(|bytes| !bytes.is_empty());
+        // A short lead is a number; it is lost like others, but too short to be spoilt.
+        let is_number = matches!(LeadBytes::of(&frame), Ok(Some(LeadBytes::Number(_))));
+        let delta = compact.or(frame.deltas.first());
+        if delta.is_none() && !is_number {
+            return false;
+        }
         let passed = self.deltas.fetch_add(1, Ordering::Relaxed);
         let is_due = passed >= DELTAS_BEFORE && self.spoilt.load(Ordering::Relaxed) == 0;
         if self.corruption == Corruption::None || !is_due {
@@ -117,6 +125,16 @@ impl Spoiling {
         if self.corruption == Corruption::Lost {
             self.spoilt.fetch_add(1, Ordering::Relaxed);
             return true;
+        }
+        let Some(delta) = delta else { return false };
+        if self.corruption == Corruption::Compact {
+            // In long pieces the last byte is one of a symbol's, and not of what the head says.
+            let at = message.windows(delta.len()).position(|window| window == &delta[..]);
+            if let Some(at) = at.filter(|_| compact.is_some() && delta.len() > 8) {
+                message[at + delta.len() - 1] ^= 0x10;
+                self.spoilt.fetch_add(1, Ordering::Relaxed);
+            }
+            return false;
         }
         // The last number of a piece is a value. It is kept as long as it was, and above 1, so that what it is the value
         // of and everything around it can still be read.

@@ -1,5 +1,7 @@
 //! Running the command and waiting for it, never for ever.
 
+#![allow(dead_code, reason = "each test target uses a part of it")]
+
 use std::{
     io::{BufRead, BufReader, Read},
     process::{Child, ChildStdout, Command, Output, Stdio},
@@ -84,6 +86,14 @@ impl Running {
         let mut line = String::new();
         self.lines.read_line(&mut line).unwrap();
         line
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
     }
 
     pub(crate) fn terminate(mut self) -> Option<i32> {
