@@ -180,7 +180,14 @@ mod tests {
         market.touch(Revision(5), 23_450);
         diff(&baseline, &market, View::FULL, &mut change);
         encoder.set_frame_time(24_000);
-        let lead = encoder.encode(&change, Some((&baseline, View::FULL)), &market, encoding, &mut delta);
+        let baseline = Some((&baseline, View::FULL));
+        // A gateway would send a change as small as this in the plain encoding.
+        let lead = match encoding {
+            Encoding::Plain => encoder.encode(&change, baseline, &market, encoding, &mut delta),
+            Encoding::Compact => {
+                encoder.encode_compact(&change, baseline, &market, &mut delta).expect("it fits")
+            }
+        };
         (whole, delta, lead)
     }
 
