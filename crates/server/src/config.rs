@@ -117,12 +117,15 @@ impl Default for Grpc {
     }
 }
 
+/// Screens show stale 2.5 intervals after the last message. With what painting takes on top, that is within 2.5 s.
+const HEARTBEAT_INTERVAL_MS: u64 = 900;
+
 impl Default for Fanout {
     fn default() -> Self {
         let fanout = FanoutConfig::default();
         Self {
             flush_interval_ms: fanout.flush_interval_ms,
-            heartbeat_interval_ms: fanout.heartbeat_interval_ms,
+            heartbeat_interval_ms: HEARTBEAT_INTERVAL_MS,
             hello_timeout_ms: fanout.hello_timeout_ms,
             stuck_timeout_ms: fanout.stuck_timeout_ms,
         }
