@@ -1,6 +1,8 @@
 //! Chance that follows from a seed.
 
-/// SplitMix64 (S. Vigna, public domain): a good 64-bit sequence from any seed.
+use oddswire_model::split_mix;
+
+/// A sequence from a seed.
 #[derive(Debug, Clone)]
 pub(crate) struct Random {
     state: u64,
@@ -12,11 +14,7 @@ impl Random {
     }
 
     pub(crate) fn next(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.state;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
+        split_mix(&mut self.state)
     }
 
     /// A number from 0 to `end`, `end` excluded; 0 when `end` is 0. The bias of the remainder is below 2^-32 here.

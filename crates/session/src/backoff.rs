@@ -1,5 +1,7 @@
 //! Waiting before the next attempt.
 
+use oddswire_model::split_mix;
+
 /// Exponential backoff with full jitter: a delay drawn evenly from 0 to the current ceiling.
 ///
 /// Full jitter spreads a crowd of clients best; see M. Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015.
@@ -29,7 +31,7 @@ impl Backoff {
 
     /// The delay before the next attempt; the ceiling doubles.
     pub fn next_delay_ms(&mut self) -> u64 {
-        let delay = self.random() % (self.ceiling_ms + 1);
+        let delay = split_mix(&mut self.state) % (self.ceiling_ms + 1);
         self.ceiling_ms = (self.ceiling_ms * 2).min(self.ceiling_max_ms);
         delay
     }
@@ -37,15 +39,6 @@ impl Backoff {
     /// An attempt succeeded: begin again with short delays.
     pub fn reset(&mut self) {
         self.ceiling_ms = self.first_ms;
-    }
-
-    /// SplitMix64 (S. Vigna, public domain): a good 64-bit sequence from any seed.
-    fn random(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.state;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
     }
 }
 

@@ -1,6 +1,8 @@
 //! Chance, from a seed.
 
-/// SplitMix64 (S. Vigna, public domain): every concern has a generator of its own, so that a fault switched off does
+use oddswire_model::split_mix;
+
+/// Every concern has a generator of its own, so that a fault switched off does
 /// not change what the others draw.
 #[derive(Debug, Clone)]
 pub struct Random {
@@ -20,11 +22,7 @@ impl Random {
     /// The next 64 bits.
     #[allow(clippy::should_implement_trait, reason = "it never ends, so it is no iterator")]
     pub fn next(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.state;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
+        split_mix(&mut self.state)
     }
 
     /// Evenly from 0 to `end`, exclusive; 0 when `end` is 0.

@@ -3,6 +3,8 @@
 //! The generator is xoshiro256** 1.0, its state filled by SplitMix64, both by D. Blackman and S. Vigna, public domain
 //! (<https://prng.di.unimi.it/>). It is not for secrets.
 
+use oddswire_model::split_mix;
+
 /// A stream of random numbers.
 #[derive(Debug, Clone)]
 pub(super) struct Random {
@@ -92,14 +94,6 @@ impl Random {
         }
         weights.len().saturating_sub(1)
     }
-}
-
-fn split_mix(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut mixed = *state;
-    mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ mixed >> 31
 }
 
 #[cfg(test)]

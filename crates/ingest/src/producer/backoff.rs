@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use oddswire_model::split_mix;
+
 /// The longest first delay: a restart of a server takes about this long.
 const FIRST_MS: u64 = 200;
 /// The longest delay at all; a tenth of it would make 1,024 producers knock 200 times a second.
@@ -24,22 +26,13 @@ impl Backoff {
     pub(super) fn delay(&mut self) -> Duration {
         let bound = self.bound_ms;
         self.bound_ms = (bound * 2).min(LONGEST_MS);
-        let drawn = u128::from(self.draw()) * u128::from(bound + 1);
+        let drawn = u128::from(split_mix(&mut self.state)) * u128::from(bound + 1);
         Duration::from_millis((drawn >> 64) as u64)
     }
 
     /// Begins anew.
     pub(super) fn reset(&mut self) {
         self.bound_ms = FIRST_MS;
-    }
-
-    /// SplitMix64 (Steele, Lea and Flood, 2014): one addition and three mixes are random enough for delays.
-    fn draw(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
     }
 }
 
