@@ -39,5 +39,5 @@ pub use error::MeasureError;
 pub use measure::{MARKET_COUNTS, Options, RATES_MS, measure};
 pub use receiver::{ENCODINGS, FrameSizes, compact_sizes, encoding_name};
 pub use recording::{RecordedMessage, Recording};
-pub use report::{Conflation, ManyMarkets, Report, Row, Shared, geometric_mean, rows};
+pub use report::{Conflation, ManyMarkets, Report, Row, Shared, geometric_mean, geometric_mean_of, rows};
 pub use training::{Trained, train};

@@ -134,9 +134,14 @@ pub fn geometric_mean(
     share: impl Fn(&Report) -> Option<f64>,
 ) -> Option<f64> {
     let long: Vec<_> = reports.iter().filter(|report| report.messages >= messages_min).collect();
-    let logs: Option<Vec<f64>> = long.iter().map(|report| Some(share(report)?.ln())).collect();
-    let logs = logs.filter(|logs| !logs.is_empty())?;
-    Some((logs.iter().sum::<f64>() / logs.len() as f64).exp())
+    let shares: Option<Vec<f64>> = long.into_iter().map(share).collect();
+    geometric_mean_of(&shares?)
+}
+
+/// Geometric mean of some shares; `None` when there is none.
+pub fn geometric_mean_of(shares: &[f64]) -> Option<f64> {
+    let logs: f64 = shares.iter().map(|share| share.ln()).sum();
+    (!shares.is_empty()).then(|| (logs / shares.len() as f64).exp())
 }
 
 impl Report {

@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use oddswire_feeds::simulator::{Simulator, SimulatorConfig};
-use oddswire_measure::{Recording, Trained, compact_sizes, train};
+use oddswire_measure::{Recording, Trained, compact_sizes, geometric_mean_of, train};
 use oddswire_model::{AttributeValue, name};
 use oddswire_wire::compact::{Counts, Model};
 
@@ -200,8 +200,8 @@ fn eval(model: &str, files: &[PathBuf], by_sport: bool, json: bool) -> anyhow::R
             );
         }
     }
-    let mean = geometric_mean(&shares);
-    let mean_of_bzip2 = geometric_mean(&of_bzip2);
+    let mean = geometric_mean_of(&shares);
+    let mean_of_bzip2 = geometric_mean_of(&of_bzip2);
     if json {
         println!(
             "{}",
@@ -218,11 +218,6 @@ fn eval(model: &str, files: &[PathBuf], by_sport: bool, json: bool) -> anyhow::R
     }
     tables(&all, &fixed.unwrap_or_else(Model::shipped));
     Ok(())
-}
-
-fn geometric_mean(shares: &[f64]) -> Option<f64> {
-    let logs: f64 = shares.iter().map(|share| share.ln()).sum();
-    (!shares.is_empty()).then(|| (logs / shares.len() as f64).exp())
 }
 
 /// Where the bits of deltas go.
