@@ -2,15 +2,12 @@
 
 use oddswire_model::{Cursor, Epoch, Revision};
 use oddswire_wire::{
-    limits::SEQUENCE_BITS,
+    limits::{SEQUENCE_BITS, SEQUENCE_MASK},
     piece::PieceKind,
     proto::{ErrorCode, Resume},
 };
 
 use crate::head::{Head, PieceHead};
-
-/// The bits of a sequence that travel.
-const SEQUENCE_MASK: u64 = (1 << SEQUENCE_BITS) - 1;
 
 /// What is wrong with a frame; the receiver gives the connection up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,17 +131,17 @@ impl Chain {
             return if is_held { Ok(()) } else { Err(ChainError::Lost) };
         }
         let advance = match (head.lead, head.advance) {
-            (Some(lead), _) => Some((u64::from(lead.sequence), lead.step, lead.time_step)),
+            (Some(lead), _) => Some((lead.sequence, lead.step, lead.time_step)),
             (None, Some(advance)) => {
                 let step = head.revision_step.unwrap_or(1);
-                Some((advance & SEQUENCE_MASK, step, advance >> SEQUENCE_BITS))
+                Some((advance as u32 & SEQUENCE_MASK, step, advance >> SEQUENCE_BITS))
             }
             (None, None) => None,
         };
         if let Some((said, step, time_step)) = advance {
             let (revision, sequence) = self.position.ok_or(ChainError::Gap)?;
             let next = sequence.wrapping_add(1);
-            if u64::from(next) & SEQUENCE_MASK != said {
+            if next & SEQUENCE_MASK != said {
                 return Err(ChainError::Gap);
             }
             self.position = Some((revision.saturating_add(step), next));
@@ -203,7 +200,7 @@ mod tests {
     }
 
     fn advance(step: u64, sequence: u32) -> Head {
-        let advance = 2 << SEQUENCE_BITS | u64::from(sequence) & SEQUENCE_MASK;
+        let advance = 2 << SEQUENCE_BITS | u64::from(sequence & SEQUENCE_MASK);
         Head { advance: Some(advance), revision_step: Some(step), ..Head::default() }
     }
 

@@ -7,7 +7,7 @@ use prost::Message;
 use crate::{
     compact::{Lead, LeadHead, Model, Symbols},
     compressed, lead_bytes,
-    limits::{FRAME_BYTES_MAX, FRAMES_JOINED_MAX, SEQUENCE_BITS},
+    limits::{FRAME_BYTES_MAX, FRAMES_JOINED_MAX, SEQUENCE_BITS, SEQUENCE_MASK},
     proto, varint,
 };
 
@@ -65,8 +65,7 @@ impl FrameBuilder {
     /// producers' clock has gone, in steps of [`crate::piece::TIME_STEP_MS`].
     pub fn advance(&mut self, revision_step: u64, sequence: u32, time_step: u64) {
         self.bytes.push(6 << 3);
-        let sequence = u64::from(sequence) & ((1 << SEQUENCE_BITS) - 1);
-        varint::write(&mut self.bytes, time_step << SEQUENCE_BITS | sequence);
+        varint::write(&mut self.bytes, time_step << SEQUENCE_BITS | u64::from(sequence & SEQUENCE_MASK));
         if revision_step != 1 {
             self.bytes.push(13 << 3);
             varint::write(&mut self.bytes, revision_step);

@@ -34,6 +34,8 @@ pub const DELAY_BOUNDS_MS: [u64; 13] =
 /// Bits of the sequence that a frame carries. Transports deliver in order, and every heartbeat names the whole
 /// sequence, so two bits tell a lost frame from the next one.
 pub const SEQUENCE_BITS: u32 = 2;
+/// The bits of a sequence that a frame carries.
+pub const SEQUENCE_MASK: u32 = (1 << SEQUENCE_BITS) - 1;
 /// Longest string that travels as a variable-length number: seven groups of seven bits. Eight groups are as long as the
 /// field of bytes that says the same, and every receiver's number type holds 49 bits exactly.
 pub const LEAD_VARINT_BITS_MAX: u32 = 49;

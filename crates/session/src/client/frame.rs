@@ -7,7 +7,7 @@ use oddswire_wire::{
     FrameError, LeadBytes,
     compact::{LeadReader, Model, ModelError},
     decode_frame, decode_joined,
-    limits::{FRAMES_JOINED_MAX, RESYNC_MARKETS_MAX, SEQUENCE_BITS},
+    limits::{FRAMES_JOINED_MAX, RESYNC_MARKETS_MAX, SEQUENCE_BITS, SEQUENCE_MASK},
     piece::{self, Encoding, FrameContext, PieceError, PieceKind, TIME_STEP_MS},
     proto::{self, Conflation, ErrorCode, Resume, ResyncReason, client_message::Message},
 };
@@ -195,7 +195,7 @@ impl ClientSession {
         let advance = match (lead.map(LeadReader::head), frame.advance) {
             (Some(head), _) => Some((head.sequence, head.step, head.time_step)),
             (None, Some(advance)) => {
-                let sequence = advance as u32 & ((1 << SEQUENCE_BITS) - 1);
+                let sequence = advance as u32 & SEQUENCE_MASK;
                 Some((sequence, frame.revision_step.unwrap_or(1), advance >> SEQUENCE_BITS))
             }
             (None, None) => None,
@@ -203,7 +203,7 @@ impl ClientSession {
         if let Some((sequence, step, time_step)) = advance {
             let Some((revision, last)) = self.position else { return false };
             let next = last.wrapping_add(1);
-            if next & ((1 << SEQUENCE_BITS) - 1) != sequence {
+            if next & SEQUENCE_MASK != sequence {
                 return false;
             }
             self.position = Some((Revision(revision.0.saturating_add(step)), next));

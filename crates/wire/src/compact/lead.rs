@@ -14,7 +14,7 @@ use super::{
     number::{self, Shape},
 };
 use crate::{
-    limits::SEQUENCE_BITS,
+    limits::{SEQUENCE_BITS, SEQUENCE_MASK},
     piece::{PieceError, delta_from_symbols},
 };
 
@@ -51,7 +51,7 @@ impl LeadHead {
         if self.step != 1 {
             number::write(sink, LOOSE, 0, Shape::Usual, self.step);
         }
-        sink.raw(SEQUENCE_BITS, u64::from(self.sequence) & ((1 << SEQUENCE_BITS) - 1));
+        sink.raw(SEQUENCE_BITS, u64::from(self.sequence & SEQUENCE_MASK));
         number::write(sink, TIME, 0, Shape::Time, self.time_step);
         sink.bit(SOLE, 0, self.is_sole);
         if !self.is_sole {

@@ -7,7 +7,7 @@ use oddswire_wire::{
     LeadBytes,
     compact::{LeadReader, Model},
     decode_frame,
-    limits::SEQUENCE_BITS,
+    limits::{SEQUENCE_BITS, SEQUENCE_MASK},
     piece::{self, Encoding, FrameContext, PieceError, PieceKind, TIME_STEP_MS},
     proto::{self, Conflation, ServerFrame},
 };
@@ -159,7 +159,7 @@ impl Reader {
     fn integer(&self, number: u32, value: u64, weight: usize, report: &mut Report) {
         match number {
             6 => {
-                let sequence = value & ((1 << SEQUENCE_BITS) - 1);
+                let sequence = value & u64::from(SEQUENCE_MASK);
                 let time_ms = (value >> SEQUENCE_BITS).saturating_mul(TIME_STEP_MS);
                 let says = format!("sequence {sequence} modulo 4, {time_ms} ms on{}", self.reached());
                 report.part("advance", weight, &says);
