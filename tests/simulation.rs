@@ -19,15 +19,10 @@ fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
-/// Time that this process has spent on all processors so far, where the system tells.
-fn processor_ms() -> Option<u64> {
-    /// Linux counts in hundredths of a second (`USER_HZ`).
-    const TICK_MS: u64 = 10;
-    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    // The name before the closing parenthesis may hold blanks; user and system time are fields 14 and 15.
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
-    let mut ticks = || fields.next()?.parse::<u64>().ok();
-    Some((ticks()? + ticks()?) * TICK_MS)
+/// Time that this process has spent on all processors so far.
+fn processor_ms() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    time.tv_sec as u64 * 1_000 + time.tv_nsec as u64 / 1_000_000
 }
 
 fn run(seed: u64) -> Result<Report, Failure> {
@@ -79,7 +74,7 @@ fn every_seed_stays_exact_and_comes_right() {
 
     let sum = |of: fn(&Report) -> u64| reports.iter().map(of).sum::<u64>();
     let virtual_ms = sum(|report| report.virtual_ms);
-    let busy_ms = processor_ms().map_or(took.as_millis() as u64, |ms| ms / THREADS);
+    let busy_ms = processor_ms() / THREADS;
     let speed = virtual_ms / busy_ms.max(1);
     println!(
         "{count} seeds, {:.1} virtual hours in {took:.1?}, {busy_ms} ms of it on each processor: {speed}x",
