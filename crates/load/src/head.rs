@@ -5,8 +5,8 @@
 
 use bytes::Buf;
 use oddswire_wire::{
+    LeadBytes,
     compact::{LeadHead, LeadReader, Model},
-    limits::LEAD_VARINT_BITS_MAX,
     piece::{Encoding, PieceError, PieceKind},
     proto,
     varint::{Reader, VarintError, unzigzag},
@@ -84,11 +84,8 @@ pub(crate) fn read(mut bytes: &[u8], model: &Model, pieces: &mut Vec<PieceHead>)
             (1, WireType::LengthDelimited) => merge(&mut head.welcome, bytes)?,
             (2, WireType::LengthDelimited) => merge(&mut head.heartbeat, bytes)?,
             (3, WireType::Varint) => {
-                let number = decode_varint(bytes)?;
-                if number >> LEAD_VARINT_BITS_MAX > 0 {
-                    return Err(PieceError::Head.into());
-                }
-                head.lead = lead(&number.to_be_bytes(), model, pieces)?;
+                let string = LeadBytes::from_varint(decode_varint(bytes)?)?;
+                head.lead = lead(string.as_slice(), model, pieces)?;
             }
             (4, WireType::ThirtyTwoBit) => head.lead = lead(taken(bytes, 4)?, model, pieces)?,
             (5, WireType::SixtyFourBit) => head.lead = lead(taken(bytes, 8)?, model, pieces)?,

@@ -58,12 +58,7 @@ impl<'a> LeadBytes<'a> {
     /// When a variable-length number takes more than 49 bits.
     pub fn of(frame: &'a proto::ServerFrame) -> Result<Option<Self>, PieceError> {
         if let Some(number) = frame.lead_varint {
-            let is_short = number >> LEAD_VARINT_BITS_MAX == 0;
-            return if is_short {
-                Ok(Some(Self::Number(number.to_be_bytes())))
-            } else {
-                Err(PieceError::Head)
-            };
+            return Self::from_varint(number).map(Some);
         }
         // The bytes stand on the wire in their order, which protobuf reads as the lowest first.
         if let Some(number) = frame.lead_fixed32 {
@@ -73,6 +68,15 @@ impl<'a> LeadBytes<'a> {
             return Ok(Some(Self::Number(number.to_le_bytes())));
         }
         Ok((!frame.lead.is_empty()).then_some(Self::Bytes(&frame.lead)))
+    }
+
+    /// The lead that a variable-length number says.
+    ///
+    /// # Errors
+    /// When it takes more than 49 bits.
+    pub fn from_varint(number: u64) -> Result<Self, PieceError> {
+        let is_short = number >> LEAD_VARINT_BITS_MAX == 0;
+        if is_short { Ok(Self::Number(number.to_be_bytes())) } else { Err(PieceError::Head) }
     }
 
     /// The string, for [`crate::compact::LeadReader::new`].

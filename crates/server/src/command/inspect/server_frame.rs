@@ -115,7 +115,11 @@ impl Reader {
         let weight = field.span.len();
         match &field.content {
             Content::Integer(value) if field.number == 3 => {
-                self.lead(&value.to_be_bytes(), Place { weight, at: field.span.start }, report);
+                let at = field.span.start;
+                match LeadBytes::from_varint(*value) {
+                    Ok(string) => self.lead(string.as_slice(), Place { weight, at }, report),
+                    Err(error) => report.problem(at, &error.to_string()),
+                }
             }
             Content::Integer(value) => self.integer(field.number, *value, weight, report),
             Content::Bytes(at) => {
