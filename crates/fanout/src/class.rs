@@ -1,22 +1,99 @@
 //! Rate classes and their baselines.
+//!
+//! When many receivers ask for the same rate, sending to all of them takes a good part of the interval, and whoever comes
+//! last waits for everybody before. So a crowded rate is split into [`PHASES`]: classes of the same interval that are
+//! flushed one after the other. Nobody waits longer for his turn, and turns are short.
+
+use std::ops::Range;
 
 use oddswire_model::{Market, MarketNumber, Revision};
 use oddswire_store::Store;
 
 use crate::lane::LaneNumber;
 
-/// Number of rate classes.
-pub(crate) const CLASSES: usize = 6;
+/// At most one delta per market in this many milliseconds. 0 is "every flush".
+pub const RATES_MS: [u32; 6] = [0, 50, 100, 250, 500, 1_000];
 
-/// Rate classes: at most one delta per market in this many milliseconds. 0 is "every flush".
-pub const RATES_MS: [u32; CLASSES] = [0, 50, 100, 250, 500, 1_000];
+/// Most classes that share a rate. "Every flush" has one: its turns are short anyway.
+const PHASES: usize = 8;
+/// Number of classes: that of every flush, and the phases of each other rate. A set of them is a word of bits.
+pub(crate) const CLASSES: usize = 1 + (RATES_MS.len() - 1) * PHASES;
 
-/// Place of a class in [`RATES_MS`].
+/// Place of a class; the faster comes first, and phases of a rate stand side by side.
 pub(crate) type ClassIndex = usize;
 
-/// The nearest class that is not faster than what was asked for; the slowest when all are faster.
-pub(crate) fn class_of(rate_ms: u32) -> ClassIndex {
-    RATES_MS.iter().position(|&class_ms| class_ms >= rate_ms).unwrap_or(RATES_MS.len() - 1)
+/// Some classes, as bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct ClassSet(u64);
+
+const _: () = assert!(CLASSES <= u64::BITS as usize);
+
+impl ClassSet {
+    pub(crate) fn insert(&mut self, class: ClassIndex) {
+        self.0 |= 1 << class;
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    pub(crate) fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// The classes, in order.
+    pub(crate) fn iter(self) -> impl Iterator<Item = ClassIndex> {
+        let mut rest = self.0;
+        std::iter::from_fn(move || {
+            let class = (rest != 0).then(|| rest.trailing_zeros() as ClassIndex)?;
+            rest &= rest - 1;
+            Some(class)
+        })
+    }
+}
+
+impl FromIterator<ClassIndex> for ClassSet {
+    fn from_iter<T: IntoIterator<Item = ClassIndex>>(classes: T) -> Self {
+        let mut set = Self::default();
+        classes.into_iter().for_each(|class| set.insert(class));
+        set
+    }
+}
+
+/// What the baselines of each class have reached.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Positions(pub(crate) [Revision; CLASSES]);
+
+impl Default for Positions {
+    fn default() -> Self {
+        Self([Revision(0); CLASSES])
+    }
+}
+
+impl Positions {
+    /// The lowest position of some classes; `otherwise` when there are none.
+    pub(crate) fn lowest(&self, classes: ClassSet, otherwise: Revision) -> Revision {
+        classes.iter().map(|class| self.0[class]).min().unwrap_or(otherwise)
+    }
+}
+
+/// The classes of the nearest rate that is not faster than what was asked for; of the slowest when all are faster.
+pub(crate) fn phases_of(rate_ms: u32) -> Range<ClassIndex> {
+    let rate = RATES_MS.iter().position(|&class_ms| class_ms >= rate_ms).unwrap_or(RATES_MS.len() - 1);
+    match rate {
+        0 => 0..1,
+        _ => 1 + (rate - 1) * PHASES..1 + rate * PHASES,
+    }
+}
+
+/// The rate of a class.
+pub(crate) fn rate_ms_of(class: ClassIndex) -> u32 {
+    RATES_MS[class.div_ceil(PHASES)]
+}
+
+/// Which of its rate's phases a class is.
+fn phase_of(class: ClassIndex) -> usize {
+    class.checked_sub(1).map_or(0, |class| class % PHASES)
 }
 
 /// What every live receiver of a class holds of a market.
@@ -33,6 +110,8 @@ pub(crate) struct Baseline {
 pub(crate) struct Class {
     interval_ms: u64,
     last_flush_ms: u64,
+    /// Groups' members that follow something in it.
+    members: usize,
     /// What all baselines have reached while some market is dirty.
     flushed: Revision,
     baselines: Vec<Option<Box<Baseline>>>,
@@ -43,14 +122,37 @@ pub(crate) struct Class {
 
 impl Class {
     pub(crate) fn all(flush_interval_ms: u64) -> [Self; CLASSES] {
-        RATES_MS.map(|rate_ms| Self {
-            interval_ms: if rate_ms == 0 { flush_interval_ms } else { u64::from(rate_ms) },
+        std::array::from_fn(|class| Self {
+            interval_ms: match rate_ms_of(class) {
+                0 => flush_interval_ms,
+                rate_ms => u64::from(rate_ms),
+            },
             last_flush_ms: 0,
+            members: 0,
             flushed: Revision(0),
             baselines: Vec::new(),
             marked: Vec::new(),
             dirty: 0,
         })
+    }
+
+    /// Of these phases the one for one more member: phases are opened only when there are so many members in each of
+    /// those before, because every phase has baselines and frames of its own.
+    pub(crate) fn least_crowded(
+        classes: &[Self; CLASSES],
+        phases: Range<ClassIndex>,
+        crowd: usize,
+    ) -> ClassIndex {
+        let roomy = phases.clone().find(|&class| classes[class].members < crowd);
+        roomy.or_else(|| phases.clone().min_by_key(|&class| classes[class].members)).unwrap_or(phases.start)
+    }
+
+    pub(crate) fn join(&mut self) {
+        self.members += 1;
+    }
+
+    pub(crate) fn leave(&mut self) {
+        self.members -= 1;
     }
 
     pub(crate) fn interval_ms(&self) -> u64 {
@@ -123,9 +225,11 @@ impl Class {
         marked
     }
 
-    /// The class has been flushed; the list keeps its memory.
-    pub(crate) fn note_flush(&mut self, now_ms: u64, mut marked: Vec<MarketNumber>) {
-        self.last_flush_ms = now_ms;
+    /// The class, which was due, has been flushed; the list keeps its memory.
+    ///
+    /// The next time counts from when it was due if that was not long ago, so that phases stay apart.
+    pub(crate) fn note_flush(&mut self, now_ms: u64, due_ms: u64, mut marked: Vec<MarketNumber>) {
+        self.last_flush_ms = if now_ms - due_ms < self.step_ms() { due_ms } else { now_ms };
         marked.clear();
         self.marked = marked;
     }
@@ -135,9 +239,29 @@ impl Class {
         if self.dirty == 0 { store.revision() } else { self.flushed }
     }
 
-    /// When the next flush is due: never without changes, and at once after a quiet time.
-    pub(crate) fn due_ms(&self) -> Option<u64> {
-        (self.dirty > 0).then(|| self.last_flush_ms + self.interval_ms)
+    /// When the next flush of a class is due: never without changes, and at once after a quiet time, when all phases
+    /// of a rate come together. From there each moves to its own place in the interval, by one step a turn.
+    pub(crate) fn due_ms(classes: &[Self; CLASSES], class: ClassIndex) -> Option<u64> {
+        let this = &classes[class];
+        if this.dirty == 0 {
+            return None;
+        }
+        let earliest = this.last_flush_ms + this.interval_ms;
+        let phase = phase_of(class);
+        if phase == 0 {
+            return Some(earliest);
+        }
+        let place = classes[class - phase].last_flush_ms + phase as u64 * this.step_ms();
+        // How long after its place, modulo the interval, the earliest time is.
+        let interval_ms = this.interval_ms as i64;
+        let past = (earliest as i64 - place as i64).rem_euclid(interval_ms) as u64;
+        let wait = (this.interval_ms - past) % this.interval_ms;
+        Some(earliest + wait.min(this.step_ms()))
+    }
+
+    /// How far phases of a rate are apart.
+    fn step_ms(&self) -> u64 {
+        self.interval_ms / PHASES as u64
     }
 
     fn clean(&mut self, markets: usize) {
@@ -154,7 +278,11 @@ mod tests {
 
     #[test]
     fn a_rate_gets_the_nearest_class_that_is_not_faster() {
-        let given = [0, 1, 50, 51, 400, 1_000, 60_000].map(|rate_ms| RATES_MS[class_of(rate_ms)]);
-        assert_eq!(given, [0, 50, 50, 100, 500, 1_000, 1_000]);
+        for (asked_ms, given_ms) in
+            [(0, 0), (1, 50), (50, 50), (51, 100), (400, 500), (1_000, 1_000), (60_000, 1_000)]
+        {
+            let phases = phases_of(asked_ms);
+            assert!(phases.clone().all(|class| rate_ms_of(class) == given_ms), "{asked_ms} ms: {phases:?}");
+        }
     }
 }

@@ -15,7 +15,6 @@ use rustc_hash::FxHashMap;
 
 use crate::{
     catch_up::CatchUpCache,
-    class::Class,
     connection::{Connection, ConnectionId, Position},
     flush::{Encoder, Flush},
     group::{Group, GroupId, GroupKey},
@@ -29,6 +28,8 @@ use crate::{
 pub struct FanoutConfig {
     /// How often "every flush" is; commits in between become one.
     pub flush_interval_ms: u64,
+    /// A rate that more members ask for is flushed in several phases, so that nobody waits for all the others.
+    pub phase_members: usize,
     /// How often a connection hears something.
     pub heartbeat_interval_ms: u64,
     /// How many markets' digests a heartbeat carries.
@@ -45,6 +46,8 @@ impl Default for FanoutConfig {
     fn default() -> Self {
         Self {
             flush_interval_ms: 10,
+            // About 5 ms of sends.
+            phase_members: 512,
             heartbeat_interval_ms: 1_000,
             digests_per_heartbeat: 4,
             hello_timeout_ms: 5_000,
@@ -242,8 +245,7 @@ impl Fanout {
 
     /// When [`Fanout::handle_timeout`] wants to be called.
     pub fn poll_timeout(&self) -> u64 {
-        let flush = self.lanes.classes.iter().filter_map(Class::due_ms).min();
-        flush.map_or(self.next_heartbeat_ms, |flush| flush.min(self.next_heartbeat_ms))
+        self.lanes.due_ms().map_or(self.next_heartbeat_ms, |flush| flush.min(self.next_heartbeat_ms))
     }
 
     /// The time has come: flushes what is due, says heartbeats, cuts who is stuck.

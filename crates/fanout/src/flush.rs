@@ -13,10 +13,9 @@ use oddswire_wire::{
 };
 
 use crate::{
-    class::{CLASSES, ClassIndex},
+    class::{Class, ClassIndex, ClassSet, Positions},
     fanout::{Fanout, FanoutStats},
     group::GroupId,
-    heartbeat::lowest,
     lane::{LaneNumber, Lanes},
     number_set::NumberSet,
     output::Output,
@@ -35,10 +34,9 @@ pub struct Flush {
     pub(crate) revision: Revision,
     /// The producers' clock there, in steps of 10 ms.
     pub(crate) time: u64,
-    /// What the baselines of each class have reached.
-    pub(crate) positions: [Revision; CLASSES],
-    /// Bit set of the classes that were flushed.
-    pub(crate) classes: u32,
+    pub(crate) positions: Positions,
+    /// The classes that were flushed.
+    pub(crate) classes: ClassSet,
     /// In the order in which they were encoded.
     pub(crate) pieces: Vec<Piece>,
     pub(crate) bytes: Vec<u8>,
@@ -77,9 +75,9 @@ pub(crate) struct Moved {
 }
 
 impl Flush {
-    /// The position of some classes (a bit set).
-    pub(crate) fn cursor(&self, classes: u32) -> Revision {
-        lowest(&self.positions, classes, self.revision)
+    /// The position of some classes.
+    pub(crate) fn cursor(&self, classes: ClassSet) -> Revision {
+        self.positions.lowest(classes, self.revision)
     }
 
     pub(crate) fn moved(&self, group: GroupId) -> Option<&Moved> {
@@ -88,7 +86,7 @@ impl Flush {
     }
 
     fn clear(&mut self) {
-        self.classes = 0;
+        self.classes = ClassSet::default();
         self.pieces.clear();
         self.bytes.clear();
         self.moves.clear();
@@ -155,21 +153,20 @@ impl Fanout {
     pub(crate) fn flush(&mut self, now_ms: u64, store: &Store) {
         let mut is_late = false;
         let mut flush = None;
-        for class in 0..CLASSES {
-            let Some(due_ms) = self.lanes.classes[class].due_ms().filter(|&due_ms| due_ms <= now_ms) else {
-                continue;
-            };
+        for class in self.lanes.opened().iter() {
+            let due_ms = Class::due_ms(&self.lanes.classes, class);
+            let Some(due_ms) = due_ms.filter(|&due_ms| due_ms <= now_ms) else { continue };
             // After a quiet time the clock of the class has stood still; that is not lateness.
             is_late |= self.lanes.classes[class].interval_ms() > 0
                 && now_ms - due_ms > LATE_MS
                 && now_ms - due_ms < 10 * LATE_MS;
             let mut filled = flush.take().unwrap_or_else(|| self.begin_flush());
-            filled.classes |= 1 << class;
+            filled.classes.insert(class);
             let marked = self.lanes.classes[class].take_marked();
             for &market in &marked {
                 self.encoder.encode(store, &mut self.lanes, class, market, &mut filled, &mut self.stats);
             }
-            self.lanes.classes[class].note_flush(now_ms, marked);
+            self.lanes.classes[class].note_flush(now_ms, due_ms, marked);
             flush = Some(filled);
         }
         if let Some(mut flush) = flush {
@@ -201,7 +198,9 @@ impl Fanout {
         for &market in markets {
             is_touched |= self.encoder.encode(store, &mut self.lanes, class, market, flush, &mut self.stats);
         }
-        flush.classes |= u32::from(is_touched) << class;
+        if is_touched {
+            flush.classes.insert(class);
+        }
         is_touched
     }
 

@@ -8,7 +8,7 @@ use oddswire_store::Store;
 use oddswire_wire::{FrameBuilder, compress_definitions, piece::Encoding};
 
 use crate::{
-    class::ClassIndex,
+    class::{ClassIndex, ClassSet},
     lane::{Lane, LaneNumber, Lanes},
     number_set::NumberSet,
     topics::TopicNames,
@@ -91,9 +91,9 @@ impl Group {
         Self { key, lanes: Arc::new(NumberSet::new(numbers)), members: 0 }
     }
 
-    /// Bit set of the classes it uses.
-    pub(crate) fn classes(&self) -> u32 {
-        self.key.interests.iter().fold(0, |used, interest| used | 1 << interest.class)
+    /// The classes it uses.
+    pub(crate) fn classes(&self) -> ClassSet {
+        self.key.interests.iter().map(|interest| interest.class).collect()
     }
 }
 

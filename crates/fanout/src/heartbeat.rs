@@ -5,7 +5,12 @@ use std::sync::Arc;
 use oddswire_model::Revision;
 use oddswire_store::Store;
 
-use crate::{class::CLASSES, fanout::Fanout, lane::LaneNumber, output::Output};
+use crate::{
+    class::{ClassSet, Positions},
+    fanout::Fanout,
+    lane::LaneNumber,
+    output::Output,
+};
 
 /// Every lane's digest is told at least once in this many heartbeats, unless a group has too many lanes for it.
 const DIGEST_ROUND: usize = 30;
@@ -16,7 +21,7 @@ const DIGESTS_AT_LEAST: usize = 64;
 /// One heartbeat of every group.
 #[derive(Debug, Default)]
 pub struct Heartbeat {
-    pub(crate) positions: [Revision; CLASSES],
+    pub(crate) positions: Positions,
     pub(crate) revision: Revision,
     pub(crate) freshness_ms: Option<u32>,
     pub(crate) now_ms: u64,
@@ -29,16 +34,10 @@ pub struct Heartbeat {
 }
 
 impl Heartbeat {
-    /// The position of some classes (a bit set).
-    pub(crate) fn cursor(&self, classes: u32) -> Revision {
-        lowest(&self.positions, classes, self.revision)
+    /// The position of some classes.
+    pub(crate) fn cursor(&self, classes: ClassSet) -> Revision {
+        self.positions.lowest(classes, self.revision)
     }
-}
-
-/// The lowest position of some classes; `otherwise` when there are none.
-pub(crate) fn lowest(positions: &[Revision; CLASSES], classes: u32, otherwise: Revision) -> Revision {
-    let used = positions.iter().enumerate().filter(|(class, _)| classes >> class & 1 == 1);
-    used.map(|(_, &position)| position).min().unwrap_or(otherwise)
 }
 
 impl Fanout {

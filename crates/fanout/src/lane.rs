@@ -5,7 +5,7 @@ use oddswire_store::Store;
 use oddswire_wire::piece::Encoding;
 
 use crate::{
-    class::{Baseline, CLASSES, Class, ClassIndex},
+    class::{Baseline, CLASSES, Class, ClassIndex, ClassSet, Positions},
     number_set::NumberSet,
 };
 
@@ -31,14 +31,21 @@ pub(crate) struct UsedLane {
 /// The rate classes with their baselines, and the lanes in use.
 #[derive(Debug)]
 pub(crate) struct Lanes {
-    pub(crate) classes: [Class; CLASSES],
+    pub(crate) classes: Box<[Class; CLASSES]>,
+    /// Classes that have had baselines.
+    opened: ClassSet,
     used: Vec<Option<UsedLane>>,
     free: Vec<LaneNumber>,
 }
 
 impl Lanes {
     pub(crate) fn new(flush_interval_ms: u64) -> Self {
-        Self { classes: Class::all(flush_interval_ms), used: Vec::new(), free: Vec::new() }
+        Self {
+            classes: Box::new(Class::all(flush_interval_ms)),
+            opened: ClassSet::default(),
+            used: Vec::new(),
+            free: Vec::new(),
+        }
     }
 
     /// One more than the highest number in use.
@@ -58,7 +65,7 @@ impl Lanes {
 
     /// The lane of a market among some lanes.
     pub(crate) fn of_market(&self, among: &NumberSet, market: MarketNumber) -> Option<LaneNumber> {
-        let baselines = self.classes.iter().filter_map(|class| class.baseline(market));
+        let baselines = self.opened.iter().filter_map(|class| self.classes[class].baseline(market));
         baselines.flat_map(|baseline| &baseline.lanes).copied().find(|lane| among.contains(*lane))
     }
 
@@ -72,6 +79,7 @@ impl Lanes {
 
     /// A group begins to use a lane of a market; `None` when there is no such market.
     pub(crate) fn acquire(&mut self, store: &Store, market: MarketNumber, lane: Lane) -> Option<LaneNumber> {
+        self.opened.insert(lane.class);
         let baseline = self.classes[lane.class].baseline_or_new(store, market)?;
         for &number in &baseline.lanes {
             if let Some(used) = self.used[number as usize].as_mut().filter(|used| used.lane == lane) {
@@ -112,14 +120,24 @@ impl Lanes {
         }
     }
 
-    /// The revision that everything of some classes (a bit set) has reached, whatever the markets' own.
-    pub(crate) fn position(&self, store: &Store, classes: u32) -> Revision {
-        let used = self.classes.iter().enumerate().filter(|(class, _)| classes >> class & 1 == 1);
-        used.map(|(_, class)| class.position(store)).min().unwrap_or(store.revision())
+    /// Classes that may have baselines.
+    pub(crate) fn opened(&self) -> ClassSet {
+        self.opened
+    }
+
+    /// When the first class is due.
+    pub(crate) fn due_ms(&self) -> Option<u64> {
+        self.opened.iter().filter_map(|class| Class::due_ms(&self.classes, class)).min()
+    }
+
+    /// The revision that everything of some classes has reached, whatever the markets' own.
+    pub(crate) fn position(&self, store: &Store, classes: ClassSet) -> Revision {
+        let positions = classes.iter().map(|class| self.classes[class].position(store));
+        positions.min().unwrap_or(store.revision())
     }
 
     /// The position of every class.
-    pub(crate) fn positions(&self, store: &Store) -> [Revision; CLASSES] {
-        std::array::from_fn(|class| self.classes[class].position(store))
+    pub(crate) fn positions(&self, store: &Store) -> Positions {
+        Positions(std::array::from_fn(|class| self.classes[class].position(store)))
     }
 }

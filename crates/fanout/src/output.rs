@@ -7,7 +7,8 @@ use oddswire_model::Revision;
 use oddswire_wire::proto::ErrorCode;
 
 use crate::{
-    connection::ConnectionId, flush::Flush, group::GroupId, heartbeat::Heartbeat, number_set::NumberSet,
+    class::ClassSet, connection::ConnectionId, flush::Flush, group::GroupId, heartbeat::Heartbeat,
+    number_set::NumberSet,
 };
 
 /// Something for the shards to do, in this order. [`crate::Shard`] knows how.
@@ -61,8 +62,8 @@ impl Output {
 pub struct Attach {
     pub(crate) group: GroupId,
     pub(crate) lanes: Arc<NumberSet>,
-    /// Bit set of the rate classes that the group uses.
-    pub(crate) classes: u32,
+    /// The rate classes that the group uses.
+    pub(crate) classes: ClassSet,
     /// From where it may resume from now on.
     pub(crate) cursor: Revision,
     /// The last frame says where the receiver stands, and that it must have held everything up to here.

@@ -15,7 +15,7 @@ use oddswire_wire::{
 };
 
 use crate::{
-    class::{CLASSES, RATES_MS, class_of},
+    class::{CLASSES, Class, phases_of, rate_ms_of},
     connection::{ConnectionId, MAX_CONTROL_FRAMES},
     fanout::Fanout,
     group::{Group, GroupId, GroupKey, Interest, ViewKey},
@@ -147,7 +147,12 @@ impl Fanout {
                 Some((_, Err(HorizonError::OtherEpoch))) => (Resume::EpochChanged, None),
                 Some((_, Err(_))) => (Resume::TooOld, None),
             };
-        let class = class_of(rate_ms);
+        let phases = phases_of(rate_ms);
+        // What a session follows at one rate comes in one frame.
+        let mut classes = connection.subscriptions.iter().map(|(_, interest)| interest.class);
+        let class = classes
+            .find(|class| phases.contains(class))
+            .unwrap_or_else(|| Class::least_crowded(&self.lanes.classes, phases, self.config.phase_members));
         let topics = NumberSet::new(topics.into_iter().map(|topic| self.topics.id(topic)).collect());
         let interest = Arc::new(Interest { topics, class, view: ViewKey(view) });
         let named = interest.topics.iter().flat_map(|topic| self.topics.members(store, topic));
@@ -162,7 +167,7 @@ impl Fanout {
         let mut frame = FrameBuilder::new();
         frame.subscribed(proto::Subscribed {
             subscription,
-            rate_ms: RATES_MS[class],
+            rate_ms: rate_ms_of(class),
             markets: markets.len() as u32,
             resume: resume.into(),
             ended: false,
@@ -241,7 +246,7 @@ impl Fanout {
     fn bring_forward(&mut self, store: &Store, id: ConnectionId, to: GroupId, resumed: &[MarketNumber]) {
         let (Some(connection), Some(to)) = (self.connections.get(&id), self.groups.get(&to)) else { return };
         let from = self.groups.get(&connection.group).map(|group| &*group.lanes);
-        let mut behind: [Vec<_>; CLASSES] = Default::default();
+        let mut behind: [Vec<_>; CLASSES] = std::array::from_fn(|_| Vec::new());
         for lane in to.lanes.iter() {
             let Some((baseline, lane)) = self.lanes.baseline(lane) else { continue };
             let market = baseline.market.number();
@@ -275,6 +280,7 @@ impl Fanout {
         };
         if let Some(group) = self.groups.get_mut(&id) {
             group.members += 1;
+            group.classes().iter().for_each(|class| self.lanes.classes[class].join());
         }
         id
     }
@@ -283,6 +289,7 @@ impl Fanout {
     pub(crate) fn leave_group(&mut self, id: GroupId) {
         let Some(group) = self.groups.get_mut(&id) else { return };
         group.members -= 1;
+        group.classes().iter().for_each(|class| self.lanes.classes[class].leave());
         if group.members == 0
             && let Some(group) = self.groups.remove(&id)
         {

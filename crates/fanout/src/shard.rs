@@ -16,6 +16,7 @@ use oddswire_wire::{
 use rustc_hash::FxHashMap;
 
 use crate::{
+    class::ClassSet,
     connection::ConnectionId,
     flush::Flush,
     frame::{Batch, Envelope, First, Head, Letter},
@@ -66,8 +67,8 @@ pub struct ShardStats {
 struct Chain {
     group: GroupId,
     lanes: Arc<NumberSet>,
-    /// Bit set of the rate classes that the group uses.
-    classes: u32,
+    /// The rate classes that the group uses.
+    classes: ClassSet,
     /// Revision, sequence and producers' clock of the last frame; live members stand there.
     revision: Revision,
     sequence: u32,
@@ -252,7 +253,7 @@ impl Shard {
     fn gather(&mut self, at: usize, flush: &Flush, which: usize) -> bool {
         let chain = &mut self.chains[at];
         let moved = if flush.moves.is_empty() { None } else { flush.moved(chain.group) };
-        if chain.classes & flush.classes == 0 && moved.is_none() {
+        if !chain.classes.meets(flush.classes) && moved.is_none() {
             return true;
         }
         let mut entered: &[LaneNumber] = &[];

@@ -6,18 +6,16 @@ use oddswire_model::MarketNumber;
 use oddswire_store::{Committed, Store};
 use oddswire_wire::{FrameBuilder, proto::Conflation};
 
-use crate::{
-    class::CLASSES, fanout::Fanout, flush::Moved, group::GroupId, lane::LaneNumber, number_set::NumberSet,
-};
+use crate::{fanout::Fanout, flush::Moved, group::GroupId, lane::LaneNumber, number_set::NumberSet};
 
 impl Fanout {
     /// Takes in what a commit did. Must be called after every commit, before the next one: a status change is handed
     /// out at once, and no edge is lost between two of them.
     pub fn handle_commit(&mut self, now_ms: u64, store: &Store, committed: &Committed) {
         self.now_ms = now_ms;
-        for class in &mut self.lanes.classes {
+        for class in self.lanes.opened().iter() {
             for &market in &committed.changed {
-                class.mark(market, committed.revision);
+                self.lanes.classes[class].mark(market, committed.revision);
             }
         }
         if committed.urgent.is_empty() && committed.retopiced.is_empty() {
@@ -28,10 +26,10 @@ impl Fanout {
         at_once.sort_unstable();
         at_once.dedup();
         let mut flush = self.begin_flush();
-        for class in 0..CLASSES {
+        for class in self.lanes.opened().iter() {
             self.encode_at_once(store, &at_once, class, &mut flush);
         }
-        self.stats.urgent += u64::from(flush.classes != 0 && !committed.urgent.is_empty());
+        self.stats.urgent += u64::from(!flush.classes.is_empty() && !committed.urgent.is_empty());
         // One frame per group says all of it: a receiver that takes the change and not the move would hold the market
         // in a lane that is not its own any more.
         let mut retopiced = committed.retopiced.clone();

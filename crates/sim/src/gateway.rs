@@ -183,5 +183,5 @@ impl Gateway {
 
 /// Digests go round quickly, so that a wrong state is found before the end of a short simulation.
 fn fanout_config() -> FanoutConfig {
-    FanoutConfig { digests_per_heartbeat: 8, ..FanoutConfig::default() }
+    FanoutConfig { digests_per_heartbeat: 8, phase_members: 1, ..FanoutConfig::default() }
 }

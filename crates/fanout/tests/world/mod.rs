@@ -29,10 +29,14 @@ pub struct World {
 
 impl World {
     pub fn new() -> Self {
+        Self::with(FanoutConfig::default())
+    }
+
+    pub fn with(config: FanoutConfig) -> Self {
         Self {
             now_ms: 0,
             store: Store::new(Epoch(7)),
-            fanout: Fanout::new(FanoutConfig::default()),
+            fanout: Fanout::new(config),
             shard: LocalShard::default(),
             joined: 0,
             clients: BTreeMap::new(),
