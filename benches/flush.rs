@@ -12,7 +12,7 @@ use oddswire_delta::{MarketDelta, diff};
 use oddswire_fanout::{Batch, ConnectionId, Fanout, FanoutConfig, Letter, Lines, Shard};
 use oddswire_model::{
     Commit, Epoch, Field, Handicap, LadderUpdate, Market, MarketId, MarketUpdate, Price, PriceLadder,
-    SelectionId, SelectionKey, SelectionUpdate, View,
+    SelectionId, SelectionKey, SelectionUpdate, View, split_mix,
 };
 use oddswire_session::{ClientConfig, ClientSession, SubscriptionRequest};
 use oddswire_store::Store;
@@ -99,11 +99,6 @@ impl Lines for Sink {
     }
 }
 
-/// A number that looks random, so that no two connections follow the same set.
-fn mix(connection: u64, at: u32) -> u32 {
-    ((connection << 16 | u64::from(at)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33) as u32
-}
-
 struct World {
     now_ms: u64,
     turn: u64,
@@ -137,10 +132,12 @@ impl World {
             let id = ConnectionId(connection);
             world.shard.join(id);
             world.fanout.connect(world.now_ms, id);
+            let mut state = connection;
             let topics = match own {
                 None => vec!["all".parse().expect("a topic")],
+                // One at random of each stretch, so that no two connections follow the same set.
                 Some(own) => (0..own)
-                    .map(|at| at * (markets / own) + mix(connection, at) % (markets / own))
+                    .map(|at| at * (markets / own) + split_mix(&mut state) as u32 % (markets / own))
                     .map(|market| format!("market/1.{market}").parse().expect("a topic"))
                     .collect(),
             };

@@ -72,7 +72,7 @@ fn main() {
 fn compare(what: &str, connections: usize, interest: Interest, changing: usize) {
     let mut gateway = Gateway::start(MARKETS);
     let mut raw = Raw::listen();
-    let mut readers = Readers::start(gateway.address(), raw.address(), connections, interest, MARKETS);
+    let mut readers = Readers::start(gateway.address(), raw.address(), 0..connections, interest, MARKETS);
     raw.accept(connections, interest);
     gateway.wait_for(connections, &mut readers);
     let (mut ours, mut floor, mut engine) = (Vec::new(), Vec::new(), Vec::new());
@@ -116,10 +116,12 @@ fn memory(own: usize, connections: usize) {
     };
     let mut gateway = Gateway::start(markets);
     // Memory that only the first connections need is not a cost of each.
-    let mut first = Readers::start(gateway.address(), gateway.address(), 200, interest, markets);
+    let mut first = Readers::start(gateway.address(), gateway.address(), 0..200, interest, markets);
     gateway.wait_for(200, &mut first);
     let before = resident_kb();
-    let mut readers = Readers::start(gateway.address(), gateway.address(), connections, interest, markets);
+    // Nobody follows the same set as another, so nobody's catch-up is kept for another.
+    let others = 200..200 + connections;
+    let mut readers = Readers::start(gateway.address(), gateway.address(), others, interest, markets);
     gateway.wait_for(connections + 200, &mut readers);
     gateway.settle(Duration::from_secs(2));
     let idle = resident_kb();

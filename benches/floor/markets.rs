@@ -2,7 +2,7 @@
 
 use oddswire_model::{
     Commit, Field, Handicap, LadderUpdate, MarketId, MarketUpdate, Price, PriceLadder, SelectionId,
-    SelectionKey, SelectionUpdate,
+    SelectionKey, SelectionUpdate, split_mix,
 };
 
 /// As in the published comparisons: 200 topics.
@@ -55,8 +55,6 @@ fn selection(runner: u64) -> SelectionUpdate {
 /// The markets that a connection of its own set follows: one at random of each stretch, so that no two sets are equal.
 pub(crate) fn own_set(connection: usize, own: usize, markets: usize) -> impl Iterator<Item = usize> {
     let step = markets / own;
-    (0..own).map(move |at| {
-        let mixed = ((connection * 0x1_0000 + at) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
-        at * step + mixed as usize % step
-    })
+    let mut state = connection as u64;
+    (0..own).map(move |at| at * step + split_mix(&mut state) as usize % step)
 }

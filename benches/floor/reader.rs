@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead, BufReader, ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream as StdStream},
+    ops::Range,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::{
         Arc,
@@ -36,11 +37,12 @@ pub(crate) struct Readers {
 }
 
 impl Readers {
-    /// Starts a process with connections to a gateway and, unless that is the same address, as many to a bare loop.
+    /// Starts a process with connections to a gateway and, unless that is the same address, as many to a bare loop. Which
+    /// sets of their own they follow is in their numbers.
     pub(crate) fn start(
         gateway: SocketAddr,
         raw: SocketAddr,
-        connections: usize,
+        connections: Range<usize>,
         interest: Interest,
         markets: usize,
     ) -> Self {
@@ -51,7 +53,7 @@ impl Readers {
         let mut child = Command::new(std::env::current_exe().expect("this program"))
             .arg("read")
             .args([gateway.to_string(), raw.to_string()])
-            .args([connections, own, markets].map(|number| number.to_string()))
+            .args([connections.start, connections.end, own, markets].map(|number| number.to_string()))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -106,15 +108,15 @@ fn count(output: ChildStdout, received: &AtomicU64) {
 /// The process.
 pub(crate) fn run(arguments: &[String]) {
     machine::pin(machine::last());
-    let [gateway, raw, connections, own, markets] = arguments else { panic!("called by the benchmark only") };
+    let [gateway, raw, first, end, own, markets] = arguments else { panic!("called by the benchmark only") };
     let number = |text: &String| text.parse::<usize>().expect("a number");
-    let (connections, own, markets) = (number(connections), number(own), number(markets));
+    let (connections, own, markets) = (number(first)..number(end), number(own), number(markets));
     let mut poll = Poll::new().expect("a poll");
     let mut streams: Vec<TcpStream> = Vec::new();
     if raw != gateway {
-        streams.extend((0..connections).map(|_| plain(raw)));
+        streams.extend(connections.clone().map(|_| plain(raw)));
     }
-    for connection in 0..connections {
+    for connection in connections {
         let topics = match own {
             0 => vec!["all".to_owned()],
             own => own_set(connection, own, markets).map(|market| format!("market/{}", id(market))).collect(),

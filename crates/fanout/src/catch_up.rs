@@ -27,6 +27,10 @@ use crate::{
 /// Room for the head of a frame beside its pieces.
 const HEAD_BYTES: usize = 16 * 1024;
 
+/// Most bytes that are kept for others. A change of the baselines or a heartbeat forgets them anyway; this is for a crowd
+/// that asks for everything since many different revisions in between.
+const CACHE_BYTES_MAX: usize = 32 << 20;
+
 /// What several receivers need between two changes of the baselines.
 ///
 /// The keys of pieces name the market's revision, so a piece can never be taken for another state than the one it was
@@ -37,6 +41,7 @@ pub(crate) struct CatchUpCache {
     catch_ups: FxHashMap<(MarketNumber, Revision, View, Encoding, Revision), Bytes>,
     /// Whole catch-ups of receivers who need nothing else, and snapshots of receivers who need all of a group's.
     frames: FxHashMap<SharedKey, Vec<Bytes>>,
+    bytes: usize,
 }
 
 /// What makes catch-ups the same: group, cursor, whether the receivers hold nothing yet, and whether they were slow.
@@ -48,6 +53,15 @@ impl CatchUpCache {
         self.snapshots.clear();
         self.catch_ups.clear();
         self.frames.clear();
+        self.bytes = 0;
+    }
+
+    /// Something is about to be kept.
+    fn make_room(&mut self, bytes: usize) {
+        if self.bytes + bytes > CACHE_BYTES_MAX {
+            self.clear();
+        }
+        self.bytes += bytes;
     }
 }
 
@@ -187,6 +201,7 @@ impl Fanout {
         // not take it keeps anyway.
         let has_others = self.groups.get(&group_id).is_some_and(|group| group.members > 1);
         if is_shared && has_others && (!is_first || frames.len() == begin + 1) {
+            self.cache.make_room(frames[begin..].iter().map(Bytes::len).sum());
             self.cache.frames.insert(shared_key, frames[begin..].to_vec());
         }
         self.attach(store, id, Some(since))
@@ -248,6 +263,7 @@ impl Fanout {
         pieces.encode(change, None, market, lane.encoding, &mut bytes);
         self.stats.snapshots += 1;
         let piece = Bytes::from(bytes);
+        self.cache.make_room(piece.len());
         self.cache.snapshots.insert(key, piece.clone());
         piece
     }
@@ -267,6 +283,7 @@ impl Fanout {
             pieces.encode(change, None, market, lane.encoding, &mut bytes);
         }
         let piece = Bytes::from(bytes);
+        self.cache.make_room(piece.len());
         self.cache.catch_ups.insert(key, piece.clone());
         piece
     }

@@ -452,7 +452,8 @@ impl Shard {
                 sequence: attach.group.0.wrapping_mul(SEQUENCE_SPREAD),
                 time: attach.time,
                 cursor: Revision(0),
-                members: Vec::new(),
+                // Many groups are of one.
+                members: Vec::with_capacity(1),
             });
             self.chains.len() as u32 - 1
         })

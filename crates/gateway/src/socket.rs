@@ -95,7 +95,8 @@ impl Socket {
                     let begun = frames.begun(count);
                     let mut unsent = Unsent::default();
                     if frames.end(begun) > count {
-                        unsent.parts.push_back(frames.keep(count..frames.end(begun)));
+                        // No room for more: whoever is stuck is so with one part.
+                        unsent.parts = [frames.keep(count..frames.end(begun))].into();
                     }
                     self.unsent = Some(Box::new(unsent));
                     return Ok(begun);
