@@ -147,6 +147,10 @@ impl Class {
         roomy.or_else(|| phases.clone().min_by_key(|&class| classes[class].members)).unwrap_or(phases.start)
     }
 
+    pub(crate) fn members(&self) -> usize {
+        self.members
+    }
+
     pub(crate) fn join(&mut self) {
         self.members += 1;
     }
@@ -227,9 +231,10 @@ impl Class {
 
     /// The class, which was due, has been flushed; the list keeps its memory.
     ///
-    /// The next time counts from when it was due if that was not long ago, so that phases stay apart.
+    /// The next time counts from when it was due if that was not long ago, so that phases stay apart and a late turn does
+    /// not make the next one late, too.
     pub(crate) fn note_flush(&mut self, now_ms: u64, due_ms: u64, mut marked: Vec<MarketNumber>) {
-        self.last_flush_ms = if now_ms - due_ms < self.step_ms() { due_ms } else { now_ms };
+        self.last_flush_ms = if now_ms - due_ms < self.interval_ms / 2 { due_ms } else { now_ms };
         marked.clear();
         self.marked = marked;
     }

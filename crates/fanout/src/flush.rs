@@ -37,6 +37,8 @@ pub struct Flush {
     pub(crate) positions: Positions,
     /// The classes that were flushed.
     pub(crate) classes: ClassSet,
+    /// Members of these classes.
+    pub(crate) reach: usize,
     /// In the order in which they were encoded.
     pub(crate) pieces: Vec<Piece>,
     pub(crate) bytes: Vec<u8>,
@@ -75,6 +77,11 @@ pub(crate) struct Moved {
 }
 
 impl Flush {
+    /// At most so many connections are sent something.
+    pub fn reach(&self) -> usize {
+        self.reach
+    }
+
     /// The position of some classes.
     pub(crate) fn cursor(&self, classes: ClassSet) -> Revision {
         self.positions.lowest(classes, self.revision)
@@ -227,6 +234,7 @@ impl Fanout {
         }
         self.stats.flushes += 1;
         flush.revision = store.revision();
+        flush.reach = flush.classes.iter().map(|class| self.lanes.classes[class].members()).sum();
         flush.time = store.published_ms() / TIME_STEP_MS;
         flush.positions = self.lanes.positions(store);
         flush.lanes_end = self.lanes.end();

@@ -12,7 +12,7 @@ use std::{
 
 use bytes::Bytes;
 use mio::Waker;
-use oddswire_fanout::Output;
+use oddswire_fanout::{Flush, Output};
 use tokio::sync::mpsc;
 
 use crate::{
@@ -24,9 +24,11 @@ use crate::{
 
 /// Most shards: their number is part of a connection's name.
 pub const SHARDS_MAX: usize = 64;
-/// Flushes that a shard may have before it that it has not begun with. With more the next flush waits, and what changes
+/// How often a shard may have yet to send something to everybody. With more the next flush waits, and what changes
 /// meanwhile becomes one: a gateway that is too slow conflates and does not queue.
-const FLUSHES_WAITING_MAX: usize = 4;
+const ROUNDS_WAITING_MAX: usize = 4;
+/// So many flushes that have not been sent are too many even if each is for a few.
+const FLUSHES_WAITING_MAX: usize = 32;
 /// Changes of status do not wait for that. With so many flushes before a shard nothing more is taken from producers
 /// until it has caught up: what it holds stays bounded.
 const FLUSHES_WAITING_STOP: usize = 64;
@@ -68,6 +70,8 @@ pub(crate) struct Inbox {
     queue: Mutex<Queue>,
     waker: std::sync::OnceLock<Waker>,
     flushes_waiting: AtomicUsize,
+    /// Sends, in all shards, that these flushes take at most.
+    sends_waiting: AtomicUsize,
     pub(crate) messages_waiting: AtomicUsize,
     /// The shard reads from no socket until fewer messages wait.
     pub(crate) is_paused: AtomicBool,
@@ -136,24 +140,29 @@ impl Shards {
             if outgoing.is_empty() {
                 continue;
             }
-            let flushes = outgoing.iter().filter(|output| matches!(output, Output::Flush(_))).count();
-            inbox.flushes_waiting.fetch_add(flushes, Relaxed);
+            let flushes = outgoing.iter().filter_map(|output| match output {
+                Output::Flush(flush) => Some(&**flush),
+                _ => None,
+            });
+            inbox.note_flushes(flushes);
             inbox.with(|queue| queue.outputs.append(outgoing));
         }
     }
 
     /// Whether a shard is so far behind that the next flush should wait.
     pub fn are_slow(&self) -> bool {
-        self.flushes_waiting() >= FLUSHES_WAITING_MAX
+        let everybody = self.counters.read().connections as usize;
+        self.inboxes.iter().any(|inbox| {
+            let flushes = inbox.flushes_waiting.load(Relaxed);
+            let rounds_max = everybody * ROUNDS_WAITING_MAX;
+            flushes >= FLUSHES_WAITING_MAX
+                || flushes >= ROUNDS_WAITING_MAX && inbox.sends_waiting.load(Relaxed) >= rounds_max
+        })
     }
 
     /// Whether a shard is so far behind that producers should wait.
     pub fn are_overwhelmed(&self) -> bool {
-        self.flushes_waiting() >= FLUSHES_WAITING_STOP
-    }
-
-    fn flushes_waiting(&self) -> usize {
-        self.inboxes.iter().map(|inbox| inbox.flushes_waiting.load(Relaxed)).max().unwrap_or(0)
+        self.inboxes.iter().any(|inbox| inbox.flushes_waiting.load(Relaxed) >= FLUSHES_WAITING_STOP)
     }
 
     /// Waits for something to happen; `None` when all threads are gone.
@@ -237,9 +246,16 @@ impl Inbox {
         std::mem::swap(&mut *self.queue.lock().unwrap_or_else(PoisonError::into_inner), empty);
     }
 
-    /// So many flushes have been sent.
-    pub(crate) fn flushed(&self, flushes: usize) {
-        self.flushes_waiting.fetch_sub(flushes, Relaxed);
+    fn note_flushes<'a>(&self, flushes: impl Iterator<Item = &'a Flush>) {
+        let (count, sends) = flushes.fold((0, 0), |(count, sends), flush| (count + 1, sends + flush.reach()));
+        self.flushes_waiting.fetch_add(count, Relaxed);
+        self.sends_waiting.fetch_add(sends, Relaxed);
+    }
+
+    /// These flushes have been sent.
+    pub(crate) fn flushed(&self, flushes: &[Arc<Flush>]) {
+        self.flushes_waiting.fetch_sub(flushes.len(), Relaxed);
+        self.sends_waiting.fetch_sub(flushes.iter().map(|flush| flush.reach()).sum(), Relaxed);
     }
 }
 
