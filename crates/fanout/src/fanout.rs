@@ -246,7 +246,9 @@ impl Fanout {
 
     /// When [`Fanout::handle_timeout`] wants to be called.
     pub fn poll_timeout(&self) -> u64 {
-        self.lanes.due_ms().map_or(self.next_heartbeat_ms, |flush| flush.min(self.next_heartbeat_ms))
+        self.lanes
+            .wake_ms(self.now_ms)
+            .map_or(self.next_heartbeat_ms, |flush| flush.min(self.next_heartbeat_ms))
     }
 
     /// The time has come: flushes what is due, says heartbeats, cuts who is stuck.

@@ -37,8 +37,6 @@ pub struct Flush {
     pub(crate) positions: Positions,
     /// The classes that were flushed.
     pub(crate) classes: ClassSet,
-    /// Members of these classes.
-    pub(crate) reach: usize,
     /// In the order in which they were encoded.
     pub(crate) pieces: Vec<Piece>,
     pub(crate) bytes: Vec<u8>,
@@ -77,11 +75,6 @@ pub(crate) struct Moved {
 }
 
 impl Flush {
-    /// At most so many connections are sent something.
-    pub fn reach(&self) -> usize {
-        self.reach
-    }
-
     /// The position of some classes.
     pub(crate) fn cursor(&self, classes: ClassSet) -> Revision {
         self.positions.lowest(classes, self.revision)
@@ -163,6 +156,9 @@ impl Fanout {
         for class in self.lanes.opened().iter() {
             let due_ms = Class::due_ms(&self.lanes.classes, class);
             let Some(due_ms) = due_ms.filter(|&due_ms| due_ms <= now_ms) else { continue };
+            if self.lanes.classes[class].must_wait(now_ms) {
+                continue;
+            }
             // After a quiet time the clock of the class has stood still; that is not lateness.
             is_late |= self.lanes.classes[class].interval_ms() > 0
                 && now_ms - due_ms > LATE_MS
@@ -178,7 +174,10 @@ impl Fanout {
         }
         if let Some(mut flush) = flush {
             flush.cause = if is_late { Conflation::ServerSlow } else { Conflation::Asked };
-            self.hand_out(store, flush);
+            let classes = flush.classes;
+            if let Some(flush) = self.hand_out(store, flush) {
+                classes.iter().for_each(|class| self.lanes.classes[class].note_handed_out(now_ms, &flush));
+            }
         }
     }
 
@@ -220,26 +219,32 @@ impl Fanout {
         flush
     }
 
+    /// Keeps a flush, so that its memory can be used again and it is known when it has been sent.
     fn spare(&mut self, flush: Arc<Flush>) {
-        if self.flushes.len() < SPARE_FLUSHES {
-            self.flushes.push(flush);
-        }
+        let mut sent = 0;
+        self.flushes.retain(|flush| {
+            sent += usize::from(Arc::strong_count(flush) == 1);
+            Arc::strong_count(flush) > 1 || sent < SPARE_FLUSHES
+        });
+        self.flushes.push(flush);
     }
 
-    /// Hands what was flushed to the shards. The baselines have moved, so what was made of them is out of date.
-    pub(crate) fn hand_out(&mut self, store: &Store, mut flush: Flush) {
+    /// Hands what was flushed to the shards, if there is anything. The baselines have moved, so what was made of them is
+    /// out of date.
+    pub(crate) fn hand_out(&mut self, store: &Store, mut flush: Flush) -> Option<Arc<Flush>> {
         self.cache.clear();
         if flush.pieces.is_empty() && flush.moves.is_empty() {
-            return self.spare(Arc::new(flush));
+            self.spare(Arc::new(flush));
+            return None;
         }
         self.stats.flushes += 1;
         flush.revision = store.revision();
-        flush.reach = flush.classes.iter().map(|class| self.lanes.classes[class].members()).sum();
         flush.time = store.published_ms() / TIME_STEP_MS;
         flush.positions = self.lanes.positions(store);
         flush.lanes_end = self.lanes.end();
         let flush = Arc::new(flush);
         self.spare(Arc::clone(&flush));
-        self.outputs.push_back(Output::Flush(flush));
+        self.outputs.push_back(Output::Flush(Arc::clone(&flush)));
+        Some(flush)
     }
 }

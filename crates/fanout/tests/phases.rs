@@ -4,8 +4,8 @@ mod world;
 
 use std::collections::BTreeMap;
 
-use oddswire_fanout::{ConnectionId, FanoutConfig};
-use oddswire_model::{MarketStatus, Revision, View};
+use oddswire_fanout::{ConnectionId, FanoutConfig, Output};
+use oddswire_model::{Commit, MarketStatus, Revision, View};
 use world::{World, back, status};
 
 /// The revision of the market that a receiver holds.
@@ -89,4 +89,39 @@ fn few_receivers_share_one_phase_and_a_session_stays_in_its_own() {
     moments(&mut world, &ids, 600);
     world.wait(500);
     ids.iter().chain([&id]).for_each(|&id| world.check(id, View::PRICES));
+}
+
+#[test]
+fn a_flush_waits_until_the_one_before_it_has_been_sent_and_then_as_long_again() {
+    let mut world = World::new();
+    world.commit(status("1.1", MarketStatus::Open));
+    world.follow("all", View::FULL, 0);
+    world.wait(500);
+    let mut flush_after = |world: &mut World, ms: u64, cents: u64| {
+        let commit = Commit { published_ms: 1, markets: vec![back("1.1", 20_000, cents)] };
+        let committed = world.store.commit(&commit).unwrap();
+        world.fanout.handle_commit(world.now_ms, &world.store, &committed);
+        world.now_ms += ms;
+        world.fanout.handle_timeout(world.now_ms, &world.store);
+        world.fanout.poll_output()
+    };
+    let held = flush_after(&mut world, 10, 100);
+    assert!(matches!(held, Some(Output::Flush(_))), "{held:?}");
+    for cents in 0..4 {
+        assert!(flush_after(&mut world, 10, 200 + cents).is_none(), "a shard has not sent it");
+        assert_eq!(
+            world.fanout.poll_timeout(),
+            world.now_ms + 1,
+            "and that is looked at soon, not all the time"
+        );
+    }
+    drop(held);
+    assert!(flush_after(&mut world, 1, 300).is_none(), "it took 41 ms, so there are 41 for others");
+    assert_eq!(world.fanout.poll_timeout(), world.now_ms + 41);
+    assert!(flush_after(&mut world, 40, 301).is_none());
+    let next = flush_after(&mut world, 1, 302);
+    assert!(matches!(next, Some(Output::Flush(_))), "{next:?}");
+    drop(next);
+    let next = flush_after(&mut world, 10, 303);
+    assert!(matches!(next, Some(Output::Flush(_))), "who was in time does not rest: {next:?}");
 }

@@ -12,7 +12,7 @@ use std::{
 
 use bytes::Bytes;
 use mio::Waker;
-use oddswire_fanout::{Flush, Output};
+use oddswire_fanout::Output;
 use tokio::sync::mpsc;
 
 use crate::{
@@ -24,13 +24,8 @@ use crate::{
 
 /// Most shards: their number is part of a connection's name.
 pub const SHARDS_MAX: usize = 64;
-/// How often a shard may have yet to send something to everybody. With more the next flush waits, and what changes
-/// meanwhile becomes one: a gateway that is too slow conflates and does not queue.
-const ROUNDS_WAITING_MAX: usize = 4;
-/// So many flushes that have not been sent are too many even if each is for a few.
-const FLUSHES_WAITING_MAX: usize = 32;
-/// Changes of status do not wait for that. With so many flushes before a shard nothing more is taken from producers
-/// until it has caught up: what it holds stays bounded.
+/// A flush waits until the one before it has been sent; changes of status do not. With so many flushes before a shard
+/// nothing more is taken from producers until it has caught up: what it holds stays bounded.
 const FLUSHES_WAITING_STOP: usize = 64;
 /// Messages of clients of one shard that have not been looked at. With more nothing is read from its sockets, so that
 /// what clients send faster than it is taken stays in their own kernels: 4,096 x 4 KiB are 16 MiB.
@@ -70,8 +65,6 @@ pub(crate) struct Inbox {
     queue: Mutex<Queue>,
     waker: std::sync::OnceLock<Waker>,
     flushes_waiting: AtomicUsize,
-    /// Sends, in all shards, that these flushes take at most.
-    sends_waiting: AtomicUsize,
     pub(crate) messages_waiting: AtomicUsize,
     /// The shard reads from no socket until fewer messages wait.
     pub(crate) is_paused: AtomicBool,
@@ -140,24 +133,10 @@ impl Shards {
             if outgoing.is_empty() {
                 continue;
             }
-            let flushes = outgoing.iter().filter_map(|output| match output {
-                Output::Flush(flush) => Some(&**flush),
-                _ => None,
-            });
-            inbox.note_flushes(flushes);
+            let flushes = outgoing.iter().filter(|output| matches!(output, Output::Flush(_))).count();
+            inbox.flushes_waiting.fetch_add(flushes, Relaxed);
             inbox.with(|queue| queue.outputs.append(outgoing));
         }
-    }
-
-    /// Whether a shard is so far behind that the next flush should wait.
-    pub fn are_slow(&self) -> bool {
-        let everybody = self.counters.read().connections as usize;
-        self.inboxes.iter().any(|inbox| {
-            let flushes = inbox.flushes_waiting.load(Relaxed);
-            let rounds_max = everybody * ROUNDS_WAITING_MAX;
-            flushes >= FLUSHES_WAITING_MAX
-                || flushes >= ROUNDS_WAITING_MAX && inbox.sends_waiting.load(Relaxed) >= rounds_max
-        })
     }
 
     /// Whether a shard is so far behind that producers should wait.
@@ -246,16 +225,9 @@ impl Inbox {
         std::mem::swap(&mut *self.queue.lock().unwrap_or_else(PoisonError::into_inner), empty);
     }
 
-    fn note_flushes<'a>(&self, flushes: impl Iterator<Item = &'a Flush>) {
-        let (count, sends) = flushes.fold((0, 0), |(count, sends), flush| (count + 1, sends + flush.reach()));
-        self.flushes_waiting.fetch_add(count, Relaxed);
-        self.sends_waiting.fetch_add(sends, Relaxed);
-    }
-
-    /// These flushes have been sent.
-    pub(crate) fn flushed(&self, flushes: &[Arc<Flush>]) {
-        self.flushes_waiting.fetch_sub(flushes.len(), Relaxed);
-        self.sends_waiting.fetch_sub(flushes.iter().map(|flush| flush.reach()).sum(), Relaxed);
+    /// So many flushes have been sent.
+    pub(crate) fn flushed(&self, flushes: usize) {
+        self.flushes_waiting.fetch_sub(flushes, Relaxed);
     }
 }
 

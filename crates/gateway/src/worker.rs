@@ -209,7 +209,7 @@ impl Worker {
     fn flush(&mut self) {
         if !self.flushes.is_empty() {
             self.shard.flush(&self.flushes, &mut self.sockets);
-            self.inbox.flushed(&self.flushes);
+            self.inbox.flushed(self.flushes.len());
             self.flushes.clear();
         }
     }

@@ -159,11 +159,10 @@ impl Engine {
     pub async fn run(mut self, mut inboxes: Inboxes) {
         let mut ingest = Vec::with_capacity(REQUESTS_PER_TURN);
         let mut open = (true, true, true);
-        let mut waits_for_shards = false;
         while open.0 || open.1 || open.2 {
             let mut wake_ms = self.fanout.poll_timeout().min(self.producers.next_deadline_ms());
             let is_overwhelmed = self.shards.are_overwhelmed();
-            if waits_for_shards || is_overwhelmed {
+            if is_overwhelmed {
                 wake_ms = self.now_ms() + SLOW_SHARDS_RETRY_MS;
             }
             let wake = self.started + Duration::from_millis(wake_ms);
@@ -195,9 +194,7 @@ impl Engine {
                 self.ingest(request);
             }
             let now_ms = self.now_ms();
-            // Shards that have not sent what they were given make the next flush wait; it then says why.
-            waits_for_shards = self.shards.are_slow();
-            if now_ms >= wake_ms && !waits_for_shards {
+            if now_ms >= wake_ms {
                 self.timeout(now_ms);
             }
             self.hand_out();
