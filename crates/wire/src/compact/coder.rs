@@ -72,31 +72,25 @@ impl Symbols {
     }
 }
 
-/// For every frequency, 2^(31 + s) / frequency rounded up, where 2^s is the least power of two that is no less than it.
-static RECIPROCALS: [u32; SCALE as usize + 1] = {
-    let mut reciprocals = [0; SCALE as usize + 1];
-    let mut frequency = 2;
+/// For every frequency, 2^(31 + s) / frequency rounded up, where 2^s is the least power of two that is no less than it;
+/// and 31 + s.
+static RECIPROCALS: [(u32, u32); SCALE as usize + 1] = {
+    let mut reciprocals = [(0, 0); SCALE as usize + 1];
+    let mut frequency = 1;
     while frequency <= SCALE as u64 {
-        reciprocals[frequency as usize] = (1u64 << (31 + power(frequency as u32))).div_ceil(frequency) as u32;
+        let shift = 31 + frequency.next_power_of_two().trailing_zeros();
+        reciprocals[frequency as usize] = ((1u64 << shift).div_ceil(frequency) as u32, shift);
         frequency += 1;
     }
     reciprocals
 };
 
-/// The least power of two that is no less than a frequency from 2.
-const fn power(frequency: u32) -> u32 {
-    32 - (frequency - 1).leading_zeros()
-}
-
 /// A state over a frequency. Every symbol waits for the one before it, and a division takes several times what a
 /// multiplication does. Exact for states below 2^31: R. Alverson, "Integer division using reciprocals" (1991).
 #[inline]
 fn divide(state: u32, frequency: u32) -> u32 {
-    if frequency == 1 {
-        return state;
-    }
-    let reciprocal = RECIPROCALS[frequency as usize];
-    ((u64::from(state) * u64::from(reciprocal)) >> (31 + power(frequency))) as u32
+    let (reciprocal, shift) = RECIPROCALS[frequency as usize];
+    ((u64::from(state) * u64::from(reciprocal)) >> shift) as u32
 }
 
 /// Writes symbols with a model's probabilities.
@@ -108,10 +102,7 @@ pub(crate) struct Writer<'a> {
 impl Sink for Writer<'_> {
     #[inline]
     fn symbol<const N: usize>(&mut self, table: Table<N>, context: usize, symbol: usize) {
-        let ends = self.model.ends(table, context);
-        let start = if symbol == 0 { 0 } else { u32::from(ends[symbol - 1]) };
-        let frequency = u32::from(ends[symbol]) - start;
-        self.symbols.list.push(start << 16 | frequency);
+        self.symbols.list.push(self.model.part(table, context, symbol));
     }
 
     #[inline]
@@ -174,7 +165,7 @@ impl<'a> SymbolReader<'a> {
         let ends = self.model.ends(table, context);
         let slot = (self.state & ((1 << SCALE_BITS) - 1)) as u16;
         // Every share is at least one, so the ends grow and their count is the symbol; no branch to mispredict.
-        let symbol = ends.iter().map(|&end| usize::from(end <= slot)).sum::<usize>().min(N - 1);
+        let symbol = usize::from(ends.iter().map(|&end| u16::from(end <= slot)).sum::<u16>()).min(N - 1);
         let start = if symbol == 0 { 0 } else { ends[symbol - 1] };
         self.take(u32::from(start), u32::from(ends[symbol] - start));
         symbol
@@ -182,7 +173,14 @@ impl<'a> SymbolReader<'a> {
 
     #[inline]
     pub(crate) fn bit(&mut self, table: Table<2>, context: usize) -> bool {
-        self.symbol(table, context) == 1
+        let split = u32::from(self.model.ends(table, context)[0]);
+        let is_yes = self.state & ((1 << SCALE_BITS) - 1) >= split;
+        if is_yes {
+            self.take(split, SCALE - split)
+        } else {
+            self.take(0, split)
+        }
+        is_yes
     }
 
     #[inline]

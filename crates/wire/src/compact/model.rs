@@ -53,6 +53,8 @@ pub struct Model {
     bytes: Bytes,
     /// Where each symbol's part of [`SCALE`] ends.
     ends: Arc<[u16; SHARES]>,
+    /// Where it starts, times 2^16, and its size.
+    parts: Arc<[u32; SHARES]>,
 }
 
 impl Model {
@@ -80,16 +82,25 @@ impl Model {
         if let Some(at) = bytes[1..].iter().position(|&code| code >= CODES) {
             return Err(ModelError::Code(at + 1));
         }
-        let mut ends = Vec::with_capacity(SHARES);
+        let (mut ends, mut parts) = (Vec::with_capacity(SHARES), Vec::with_capacity(SHARES));
         for &(_, contexts, symbols) in LAYOUT {
             for _ in 0..contexts {
                 let at = 1 + ends.len();
                 push_ends(&bytes[at..at + symbols], &mut ends);
+                let mut start = 0;
+                parts.extend(ends[at - 1..].iter().map(|&end| {
+                    let part = u32::from(start) << 16 | u32::from(end - start);
+                    start = end;
+                    part
+                }));
             }
         }
-        let ends: Box<[u16; SHARES]> =
-            ends.into_boxed_slice().try_into().unwrap_or_else(|_| unreachable!("the layout fills it"));
-        Ok(Self { id: ModelId(oddswire_model::hash32(&bytes)), bytes, ends: ends.into() })
+        Ok(Self {
+            id: ModelId(oddswire_model::hash32(&bytes)),
+            bytes,
+            ends: whole(ends),
+            parts: whole(parts),
+        })
     }
 
     /// Its name.
@@ -109,12 +120,26 @@ impl Model {
         let at = table.at + context * N;
         self.ends[at..].first_chunk().expect("contexts are within their table")
     }
+
+    /// Where a symbol's part starts, times 2^16, and its size.
+    #[inline]
+    pub(crate) fn part<const N: usize>(&self, table: Table<N>, context: usize, symbol: usize) -> u32 {
+        debug_assert!(context < table.contexts, "context {context} of {}", table.contexts);
+        self.parts[table.at + context * N + symbol]
+    }
 }
 
 impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Model({})", self.id)
     }
+}
+
+/// The values of all tables, of which there are as many as the layout says.
+fn whole<T>(values: Vec<T>) -> Arc<[T; SHARES]> {
+    let values: Box<[T; SHARES]> =
+        values.into_boxed_slice().try_into().unwrap_or_else(|_| unreachable!("the layout fills it"));
+    values.into()
 }
 
 /// Weight of a code: four steps per factor of two.
