@@ -183,7 +183,7 @@ impl PieceEncoder {
     ) -> Option<(Option<Lead>, usize)> {
         let is_delta = matches!(change.base, Base::At(_));
         self.symbols.clear();
-        let sink = &mut Writer { model: &self.model, symbols: &mut self.symbols };
+        let sink = &mut Writer::new(&self.model, &mut self.symbols);
         if is_delta {
             write_age(sink, self.frame_time.saturating_sub(change.published_ms / TIME_STEP_MS));
         }
