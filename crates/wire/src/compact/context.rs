@@ -126,6 +126,11 @@ pub(crate) fn traded(held: Held<'_>, is_anew: bool, prices: PriceLadder) -> (usi
     (if is_anew { 16 } else { side(back) * 4 + side(lay) }, from)
 }
 
+/// Context of [`super::layout::TRADED_CENTS`]: of everything anew there are no offers, and the amount before tells most.
+pub(crate) fn traded_cents(is_anew: bool, offer: u64, seen: &Seen) -> usize {
+    if is_anew { 5 + (bits(seen.get(0).unwrap_or(0)) / 3).min(6) } else { (bits(offer) / 4).min(4) }
+}
+
 /// How a ladder of offers is coded.
 #[derive(Clone, Copy)]
 pub(crate) struct Book<'a> {

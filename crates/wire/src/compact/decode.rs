@@ -338,7 +338,7 @@ impl Decoder<'_, '_> {
         fields: usize,
     ) -> Result<(u64, Option<u64>), PieceError> {
         self.settle()?;
-        let is_anew = usize::from(self.against.reference.is_nothing());
+        let is_anew = self.against.reference.is_nothing();
         let back = held.volume(Field::Back, price);
         let lay = held.volume(Field::Lay, price);
         let offer = if back > 0 { back } else { lay };
@@ -347,15 +347,16 @@ impl Decoder<'_, '_> {
             let half = if is_lay { lay } else { offer };
             return Ok((half * 2, Some(half)));
         }
-        let is_even = self.reader.bit(TRADED_EVEN, is_anew);
+        let is_even = self.reader.bit(TRADED_EVEN, usize::from(is_anew));
         let is_again = !self.seen.is_empty() && self.reader.bit(TRADED_AGAIN, self.seen.len().min(4) - 1);
         let value = if is_again {
             self.again()?
-        } else if self.reader.bit(TRADED_ROUND, is_anew) {
+        } else if is_even && self.reader.bit(TRADED_ROUND, usize::from(is_anew)) {
             units(number::read(&mut self.reader, TRADED_UNITS, 0, Shape::Usual)?)?
         } else {
-            let context = if is_anew == 1 { 5 } else { (bits(offer) / 4).min(4) };
-            number::read(&mut self.reader, TRADED_CENTS, context, Shape::Flat)?
+            let context = context::traded_cents(is_anew, offer, &self.seen);
+            let told = number::read(&mut self.reader, TRADED_CENTS, context, Shape::Flat)?;
+            if is_even { told } else { amount(told * 2 + 1)? }
         };
         self.seen.note(value);
         Ok(if is_even { (value * 2, Some(value)) } else { (value, None) })

@@ -349,7 +349,7 @@ impl<S: Sink> Encoder<'_, S> {
     /// An amount traded at a price; half of it, if it is even.
     fn traded_amount(&mut self, held: Held<'_>, price: Price, amount: u64, fields: usize) -> Option<u64> {
         self.settle();
-        let is_anew = usize::from(self.against.reference.is_nothing());
+        let is_anew = self.against.reference.is_nothing();
         let half = amount.is_multiple_of(2).then_some(amount / 2);
         let back = held.volume(Field::Back, price);
         let lay = held.volume(Field::Lay, price);
@@ -365,7 +365,7 @@ impl<S: Sink> Encoder<'_, S> {
                 return half;
             }
         }
-        self.sink.bit(TRADED_EVEN, is_anew, half.is_some());
+        self.sink.bit(TRADED_EVEN, usize::from(is_anew), half.is_some());
         let value = half.unwrap_or(amount);
         let again = self.seen.position(value);
         if !self.seen.is_empty() {
@@ -375,12 +375,16 @@ impl<S: Sink> Encoder<'_, S> {
             Some(at) => self.again(at),
             None => {
                 let is_round = value.is_multiple_of(100);
-                self.sink.bit(TRADED_ROUND, is_anew, is_round);
+                if half.is_some() {
+                    self.sink.bit(TRADED_ROUND, usize::from(is_anew), is_round);
+                }
                 if is_round {
                     number::write(self.sink, TRADED_UNITS, 0, Shape::Usual, value / 100);
                 } else {
-                    let context = if is_anew == 1 { 5 } else { (bits(offer) / 4).min(4) };
-                    number::write(self.sink, TRADED_CENTS, context, Shape::Flat, value);
+                    let context = context::traded_cents(is_anew, offer, &self.seen);
+                    // The last bit of an odd one is known.
+                    let told = if half.is_some() { value } else { value / 2 };
+                    number::write(self.sink, TRADED_CENTS, context, Shape::Flat, told);
                 }
             }
         }

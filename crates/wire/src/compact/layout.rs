@@ -117,8 +117,8 @@ layout! {
     TRADED_ROUND: [2; 2];
     /// Whole units.
     TRADED_UNITS: [1; 16];
-    /// Cents, by the offer that stands there.
-    TRADED_CENTS: [6; 24];
+    /// Cents, by the offer that stands there; of everything anew, by the amount before.
+    TRADED_CENTS: [12; 24];
 
     /// How many rungs of a ladder change.
     COUNT: [10; 16];
