@@ -197,9 +197,9 @@ impl<'a> SymbolReader<'a> {
         let split = self.parts[table.share(context)];
         let is_yes = self.state & ((1 << SCALE_BITS) - 1) >= split;
         if is_yes {
-            self.take(split, SCALE - split)
+            self.take(split, SCALE - split);
         } else {
-            self.take(0, split)
+            self.take(0, split);
         }
         is_yes
     }
