@@ -32,12 +32,22 @@ impl Sink for Notes {
             last.1 += bits;
         }
     }
+
+    fn mark(&self) -> usize {
+        self.symbols.len()
+    }
+
+    fn rewind(&mut self, mark: usize) {
+        // Raw bits that followed the last symbol kept are counted with it once more; statistics can bear that.
+        self.symbols.truncate(mark);
+    }
 }
 
 /// Counts the symbols that a change is coded in, and for a delta those of the head of a frame that holds nothing else.
 ///
 /// `baseline` is the market at the change's base and the view it was made for, or nothing; `time_step` how far the
-/// producers' clock has gone since the change before. Says whether the change fits the compact encoding at all.
+/// producers' clock has gone since the change before. Says whether the compact encoding can say the change, as it can all
+/// that are about the target's own selections.
 pub fn count(
     change: &MarketDelta,
     baseline: Option<(&Market, View)>,

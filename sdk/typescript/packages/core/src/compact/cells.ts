@@ -113,7 +113,25 @@ export function readCells(mirror: Mirror, changes: Changes, isDelta: boolean, ca
     setMarket(Field.MarketTradedVolume, amount(value));
   }
   settle();
+  readStrays(runners);
   finish();
+}
+
+/** Rungs beside the ladder's ticks, which are told by their price. */
+function readStrays(runners: readonly Runner[]): void {
+  while (bit(Table.Stray, 0)) {
+    const runner = runners[readLoose(0)] ?? fail('SELECTION');
+    const field = Field.Back + raw(3);
+    if (field > Field.DisplayLay) fail('MASK');
+    const rungs = runner.ladder(field);
+    do {
+      const price = readWhole();
+      if (price % INFINITE === 0) fail('PRICE');
+      const key = rungs.isHighestFirst ? -price : price;
+      const at = rungs.find(key);
+      put(runner, rungs, field, at, key, price, rungs.amountAt(at, key), readNumber(Table.Odd, 24));
+    } while (bit(Table.Stray, 1));
+  }
 }
 
 function readSelections(runners: readonly Runner[]): number {
@@ -245,10 +263,12 @@ function readTradedAmount({ ladders }: Runner, price: number): number {
   const count = seenCount;
   let value: number;
   if (count && bit(Table.TradedAgain, Math.min(count, 4) - 1)) value = readAgain();
-  else if (bit(Table.TradedRound, anew)) value = amount(100 * readNumber(Table.TradedUnits, 16));
+  else if (isEven && bit(Table.TradedRound, anew)) value = amount(100 * readNumber(Table.TradedUnits, 16));
   else {
-    const length = readLength(Table.TradedCents + 24 * (anew ? 5 : Math.min(bits(offer) >> 2, 4)), 24);
-    value = readRest(length);
+    const context = anew ? 5 + Math.min(Math.floor(count && bits(seen[0]!) / 3), 6) : Math.min(bits(offer) >> 2, 4);
+    value = readRest(readLength(Table.TradedCents + 24 * context, 24));
+    // The last bit of an odd one is known.
+    if (!isEven) value = amount(2 * value + 1);
   }
   note(value);
   if (!isEven) return value;
