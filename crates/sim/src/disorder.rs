@@ -12,11 +12,22 @@ const MOVED_MAX: u64 = 2;
 /// Most frames of a chain that are lost one after the other, for the same reason.
 const LOST_MAX: u32 = 3;
 
+/// What a frame is to the chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// One of the group's chain, or a heartbeat: guarded by its sequence.
+    Counted,
+    /// An answer, or the end of one: what comes behind it shows that it is missing.
+    Answer,
+    /// A part of an answer, with more of it to come.
+    Part,
+}
+
 /// Frames on a line that are not where they were sent.
 ///
-/// Only frames that are counted are lost, repeated or overtaken: those of the group's chain and heartbeats, which
-/// sequences guard. Answers and catch-ups are not counted, and nothing stays back across one of them: it may set the
-/// position to any sequence.
+/// Only frames that are counted are repeated or overtaken. Answers and catch-ups are not counted, and nothing stays back
+/// across one of them: it may set the position to any sequence. An answer is lost whole or at its end; nothing but digests
+/// would show that a part out of its middle is missing.
 #[derive(Debug, Default)]
 pub(crate) struct Disorder {
     /// Frames lost since the last that came through.
@@ -29,11 +40,13 @@ pub(crate) struct Disorder {
 
 impl Disorder {
     /// The frames that come through when this one has been sent, in their order.
-    pub(crate) fn pass(&mut self, frame: &Bytes, is_counted: bool, faults: &mut Faults) -> Vec<Bytes> {
+    pub(crate) fn pass(&mut self, frame: &Bytes, role: Role, faults: &mut Faults) -> Vec<Bytes> {
         let mut through = Vec::new();
-        if !is_counted {
+        if role != Role::Counted {
             through.extend(self.held.take().map(|(_, held)| held));
-            through.push(frame.clone());
+            if role == Role::Part || !faults.strikes(Fault::DropAnswer) {
+                through.push(frame.clone());
+            }
             *self = Self::default();
             return through;
         }
