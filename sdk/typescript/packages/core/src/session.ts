@@ -109,6 +109,8 @@ export class ClientSession {
   #holdsLeavers = false;
   /** A subscription was answered, and where the session stands with it has not been said [SUB-3]. */
   #awaitsPosition = false;
+  /** Frames of this connection that were neither of the chain nor a heartbeat [CUR-6]. */
+  #answerFrames = 0;
   /** Heartbeats since the last answer, while something is unanswered. */
   #heartbeatsUnanswered = 0;
   /** Some market or subscription is not live that may be when the cursor moves. */
@@ -249,9 +251,10 @@ export class ClientSession {
       if (this.#joined.length >= FRAMES_JOINED_MAX) fail('TOO_MANY_JOINED');
       return;
     }
-    if (this.#joined.length > 0) frame = readFrame(join(this.#joined.splice(0)));
+    const parts = this.#joined.length;
+    if (parts > 0) frame = readFrame(join(this.#joined.splice(0)));
     this.telemetry.frames++;
-    this.#applyFrame(nowMs, frame);
+    this.#applyFrame(nowMs, frame, parts || 1);
   }
 
   /** When {@link handleTimeout} wants to be called, if at all. */
@@ -360,7 +363,7 @@ export class ClientSession {
     return (mirror.market ??= new Market(mirror, this));
   }
 
-  #applyFrame(nowMs: number, frame: Frame): void {
+  #applyFrame(nowMs: number, frame: Frame, parts: number): void {
     const { fields, pieces } = frame;
     const heartbeat: Values | undefined = fields[2]?.[0];
     const error: Values | undefined = fields[25]?.[0];
@@ -371,27 +374,33 @@ export class ClientSession {
     if (drain) this.#events.push({ type: 'drain', reconnectAfterMs: drain[1] ?? 0 });
     if (this.connection !== 'established') {
       // A gateway that is going away says so to those it has not greeted yet, too.
-      if (error || drain) return;
-      fail('NOT_WELCOMED');
+      if (!error && !drain) fail('NOT_WELCOMED');
+      this.#answerFrames += parts;
+      return;
     }
     if (fields[24]) this.#subscribed(fields[24][0]);
     const lead = readLead(this.model, frame);
+    const isAdvanced = lead !== undefined || fields[6] !== undefined;
+    if (!isAdvanced && !heartbeat) this.#answerFrames = (this.#answerFrames + parts) >>> 0;
+    const isShort = position?.[5] && position[5] !== this.#answerFrames;
     // A frame about the only market held does not fit a receiver who holds several.
-    if ((lead?.market === undefined && lead && this.mirrors.size !== 1) || !this.#follows(fields, heartbeat, position, lead)) {
-      this.#lost(position);
+    if ((lead?.market === undefined && lead && this.mirrors.size !== 1) || isShort || !this.#follows(fields, heartbeat, position, lead)) {
+      this.#lost(position, isShort);
       return;
     }
     for (const number of fields[20] ?? NONE) this.#remove(number);
     if (pieces.length > 0 || lead) this.#applyPieces(frame, lead);
     const isAnswered = this.#isAnswered();
-    // The catch-up has named what left.
-    if (position && isAnswered) this.#holdsLeavers = false;
+    // The catch-up has named what left. While it is not for all subscriptions, markets come in the view of those that are
+    // answered, and a cursor from before does not vouch for them.
+    if (position || (!isAnswered && this.#awaitsPosition && pieces.length > 0)) this.#holdsLeavers = !isAnswered;
+    if (position) this.#awaitsPosition = false;
+    if (position && isAnswered && this.#awaited.size === 0) this.#heartbeatsUnanswered = 0;
     if (heartbeat) {
       this.#vouchedMs = heartbeat[2] === undefined ? undefined : nowMs - heartbeat[2];
       this.#clockOffsetMs = Math.min(this.#clockOffsetMs, nowMs - (heartbeat[3] ?? 0));
       this.#askAgain();
     }
-    const isAdvanced = lead !== undefined || fields[6] !== undefined;
     if ((pieces.length > 0 || lead) && isAdvanced && this.#clockOffsetMs < Infinity) {
       this.telemetry.applyDelayMs.add(nowMs - this.#clockOffsetMs - 10 * this.#frameTime);
     }
@@ -498,8 +507,6 @@ export class ClientSession {
       this.#revision = revision;
       this.#sequence = sequence;
       this.#frameTime = time;
-      this.#awaitsPosition = false;
-      this.#heartbeatsUnanswered = 0;
       // A catch-up stands on its own, if it begins no later than where this session ends.
       return since === 0 || (this.#complete ?? -1) >= since;
     }
@@ -521,8 +528,9 @@ export class ClientSession {
    * Where the gateway may follow the markets in other views than this session knows of, a catch-up would not be in the
    * view that is held: then only a new connection helps, on which every subscription is named again.
    */
-  #lost(position: Values | undefined): void {
-    if (position || !this.#isAnswered() || this.#awaitsPosition || this.#holdsLeavers) fail('LOST');
+  #lost(position: Values | undefined, isShort?: unknown): void {
+    if ((position && !isShort) || !this.#isAnswered() || this.#awaitsPosition || this.#holdsLeavers) fail('LOST');
+    if (position) this.#answerFrames = position[5]!;
     // Asked for already, or not told yet where the session stands.
     if (this.#sequence === undefined) return;
     this.#sequence = undefined;
@@ -738,6 +746,7 @@ export class ClientSession {
     this.#messages = [];
     this.#resyncs = [];
     this.#awaitsPosition = false;
+    this.#answerFrames = 0;
   }
 
   #subscriptionsChanged(): void {
