@@ -12,22 +12,10 @@ const MOVED_MAX: u64 = 2;
 /// Most frames of a chain that are lost one after the other, for the same reason.
 const LOST_MAX: u32 = 3;
 
-/// What a frame is to the chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
-    /// One of the group's chain, or a heartbeat: guarded by its sequence.
-    Counted,
-    /// An answer, or the end of one: what comes behind it shows that it is missing.
-    Answer,
-    /// A part of an answer, with more of it to come.
-    Part,
-}
-
 /// Frames on a line that are not where they were sent.
 ///
-/// Only frames that are counted are repeated or overtaken. Answers and catch-ups are not counted, and nothing stays back
-/// across one of them: it may set the position to any sequence. An answer is lost whole or at its end; nothing but digests
-/// would show that a part out of its middle is missing.
+/// Only frames of the group's chain and heartbeats are repeated or overtaken, which sequences guard. Nothing stays back
+/// across an answer or a catch-up: it may set the position to any sequence.
 #[derive(Debug, Default)]
 pub(crate) struct Disorder {
     /// Frames lost since the last that came through.
@@ -40,11 +28,11 @@ pub(crate) struct Disorder {
 
 impl Disorder {
     /// The frames that come through when this one has been sent, in their order.
-    pub(crate) fn pass(&mut self, frame: &Bytes, role: Role, faults: &mut Faults) -> Vec<Bytes> {
+    pub(crate) fn pass(&mut self, frame: &Bytes, is_of_chain: bool, faults: &mut Faults) -> Vec<Bytes> {
         let mut through = Vec::new();
-        if role != Role::Counted {
+        if !is_of_chain {
             through.extend(self.held.take().map(|(_, held)| held));
-            if role == Role::Part || !faults.strikes(Fault::DropAnswer) {
+            if !faults.strikes(Fault::DropAnswer) {
                 through.push(frame.clone());
             }
             *self = Self::default();

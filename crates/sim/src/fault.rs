@@ -28,7 +28,7 @@ macro_rules! faults {
 faults! {
     /// A frame is lost on the way, and the connection lives on.
     DropFrame = 35, 15_000;
-    /// An answer is lost on the way: a welcome, a subscribed, an error, or the frame that ends a catch-up.
+    /// An answer, or a part of one, is lost on the way: what is neither of a group's chain nor a heartbeat.
     DropAnswer = 30, 150_000;
     /// A client's message is lost on the way.
     DropMessage = 30, 100_000;

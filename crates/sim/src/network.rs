@@ -3,10 +3,9 @@
 use bytes::Bytes;
 use oddswire_fanout::{ConnectionId, Delivery, MAX_CONTROL_FRAMES};
 use oddswire_session::Connection;
-use oddswire_wire::{LeadBytes, decode_frame, limits::FRAMES_JOINED_MAX, piece};
+use oddswire_wire::{LeadBytes, decode_frame, limits::FRAMES_JOINED_MAX};
 
 use crate::{
-    disorder::Role,
     fault::Fault,
     gateway::Gateway,
     happening::Happening,
@@ -241,7 +240,7 @@ impl Simulation {
             }
             let at_ms = self.links[number as usize].arrival(left_ms, extra_ms);
             let disorder = &mut self.links[number as usize].disorder;
-            for mut bytes in disorder.pass(frame, role_of(frame), &mut self.faults) {
+            for mut bytes in disorder.pass(frame, is_of_chain(frame), &mut self.faults) {
                 if self.faults.strikes(Fault::FlipFrame) {
                     bytes = flip(&bytes, self.faults.random(Fault::FlipFrame).next());
                 }
@@ -307,13 +306,11 @@ impl Simulation {
     }
 }
 
-fn role_of(frame: &Bytes) -> Role {
-    let Ok(frame) = decode_frame(frame.clone()) else { return Role::Part };
-    if frame.advance.is_some() || LeadBytes::of(&frame) != Ok(None) || frame.heartbeat.is_some() {
-        return Role::Counted;
-    }
-    let is_end = frame.position.is_some() || piece::pieces(&frame).next().is_none();
-    if is_end && !frame.more { Role::Answer } else { Role::Part }
+/// Whether a frame is one of its group's chain or a heartbeat.
+fn is_of_chain(frame: &Bytes) -> bool {
+    decode_frame(frame.clone()).is_ok_and(|frame| {
+        frame.advance.is_some() || LeadBytes::of(&frame) != Ok(None) || frame.heartbeat.is_some()
+    })
 }
 
 /// The same bytes but for one bit.
