@@ -6,6 +6,7 @@ use oddswire_session::Connection;
 use oddswire_wire::{LeadBytes, decode_frame, limits::FRAMES_JOINED_MAX};
 
 use crate::{
+    disorder::Kind,
     fault::Fault,
     gateway::Gateway,
     happening::Happening,
@@ -38,7 +39,7 @@ impl Simulation {
         }
         let now_ms = self.schedule.now_ms();
         let is_wide = self.faults.is_on(Fault::LargeMarkets);
-        let mut link = Link::new(client, self.gateway.life, is_wide, &mut self.network);
+        let mut link = Link::new(now_ms, client, self.gateway.life, is_wide, &mut self.network);
         let number = self.links.len() as LinkNumber;
         let id = ConnectionId::new(0, number as u32, 0);
         self.gateway.fanout.connect(now_ms, id);
@@ -240,7 +241,7 @@ impl Simulation {
             }
             let at_ms = self.links[number as usize].arrival(left_ms, extra_ms);
             let disorder = &mut self.links[number as usize].disorder;
-            for mut bytes in disorder.pass(frame, is_of_chain(frame), &mut self.faults) {
+            for mut bytes in disorder.pass(frame, kind_of(frame), &mut self.faults) {
                 if self.faults.strikes(Fault::FlipFrame) {
                     bytes = flip(&bytes, self.faults.random(Fault::FlipFrame).next());
                 }
@@ -306,11 +307,12 @@ impl Simulation {
     }
 }
 
-/// Whether a frame is one of its group's chain or a heartbeat.
-fn is_of_chain(frame: &Bytes) -> bool {
-    decode_frame(frame.clone()).is_ok_and(|frame| {
-        frame.advance.is_some() || LeadBytes::of(&frame) != Ok(None) || frame.heartbeat.is_some()
-    })
+fn kind_of(frame: &Bytes) -> Kind {
+    match decode_frame(frame.clone()) {
+        Ok(frame) if frame.heartbeat.is_some() => Kind::Heartbeat,
+        Ok(frame) if frame.advance.is_some() || LeadBytes::of(&frame) != Ok(None) => Kind::Chain,
+        _ => Kind::Answer,
+    }
 }
 
 /// The same bytes but for one bit.
