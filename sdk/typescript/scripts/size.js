@@ -7,7 +7,7 @@ import { bundle, bundleWithout, WEB } from './bundle.js';
  * Most bytes of everything after `gzip -9`: what was reached, and little more, so that growth is noticed. The aim of 10,000
  * is not reached: the model of the compact encoding alone takes 4,000, its reader about 3,500.
  */
-const LIMIT_BYTES = 21_600;
+const LIMIT_BYTES = 21_800;
 
 const everything = await bundle(WEB);
 const size = compressed(everything);

@@ -22,6 +22,8 @@ const HEARTBEAT_INTERVAL_MS = 1000;
 const RESYNC_MARKETS_MAX = 512;
 /** Snapshots in a row that may be unreadable [SYNC-5]. */
 const UNREADABLE_MAX = 3;
+/** At how many heartbeats in a row something may be unanswered; at every second one before, it is asked for again [SYNC-7]. */
+const HEARTBEATS_UNANSWERED_MAX = 6;
 /** Error code of an answer to an unsubscribe of a subscription that is ended. */
 const UNKNOWN_SUBSCRIPTION = 11;
 /** Error code of an answer to a report that is not counted. */
@@ -105,6 +107,12 @@ export class ClientSession {
   #unsubscribing = 0;
   /** Markets may be held that no subscription names any more; the gateway has not said yet which. */
   #holdsLeavers = false;
+  /** A subscription was answered, and where the session stands with it has not been said [SUB-3]. */
+  #awaitsPosition = false;
+  /** Frames of this connection that were neither of the chain nor a heartbeat [CUR-6]. */
+  #answerFrames = 0;
+  /** Heartbeats since the last answer, while something is unanswered. */
+  #heartbeatsUnanswered = 0;
   /** Some market or subscription is not live that may be when the cursor moves. */
   #isUnsettled = false;
   /** Requests that made what is held, in another page, and have not been made here. */
@@ -243,9 +251,10 @@ export class ClientSession {
       if (this.#joined.length >= FRAMES_JOINED_MAX) fail('TOO_MANY_JOINED');
       return;
     }
-    if (this.#joined.length > 0) frame = readFrame(join(this.#joined.splice(0)));
+    const parts = this.#joined.length;
+    if (parts > 0) frame = readFrame(join(this.#joined.splice(0)));
     this.telemetry.frames++;
-    this.#applyFrame(nowMs, frame);
+    this.#applyFrame(nowMs, frame, parts || 1);
   }
 
   /** When {@link handleTimeout} wants to be called, if at all. */
@@ -354,7 +363,7 @@ export class ClientSession {
     return (mirror.market ??= new Market(mirror, this));
   }
 
-  #applyFrame(nowMs: number, frame: Frame): void {
+  #applyFrame(nowMs: number, frame: Frame, parts: number): void {
     const { fields, pieces } = frame;
     const heartbeat: Values | undefined = fields[2]?.[0];
     const error: Values | undefined = fields[25]?.[0];
@@ -365,26 +374,33 @@ export class ClientSession {
     if (drain) this.#events.push({ type: 'drain', reconnectAfterMs: drain[1] ?? 0 });
     if (this.connection !== 'established') {
       // A gateway that is going away says so to those it has not greeted yet, too.
-      if (error || drain) return;
-      fail('NOT_WELCOMED');
+      if (!error && !drain) fail('NOT_WELCOMED');
+      this.#answerFrames += parts;
+      return;
     }
     if (fields[24]) this.#subscribed(fields[24][0]);
     const lead = readLead(this.model, frame);
+    const isAdvanced = lead !== undefined || fields[6] !== undefined;
+    if (!isAdvanced && !heartbeat) this.#answerFrames = (this.#answerFrames + parts) >>> 0;
+    const isShort = position?.[5] && position[5] !== this.#answerFrames;
     // A frame about the only market held does not fit a receiver who holds several.
-    if ((lead?.market === undefined && lead && this.mirrors.size !== 1) || !this.#follows(fields, heartbeat, position, lead)) {
-      this.#lost(position);
+    if ((lead?.market === undefined && lead && this.mirrors.size !== 1) || isShort || !this.#follows(fields, heartbeat, position, lead)) {
+      this.#lost(position, isShort);
       return;
     }
     for (const number of fields[20] ?? NONE) this.#remove(number);
     if (pieces.length > 0 || lead) this.#applyPieces(frame, lead);
     const isAnswered = this.#isAnswered();
-    // The catch-up has named what left.
-    if (position && isAnswered) this.#holdsLeavers = false;
+    // The catch-up has named what left. While it is not for all subscriptions, markets come in the view of those that are
+    // answered, and a cursor from before does not vouch for them.
+    if (position || (!isAnswered && this.#awaitsPosition && pieces.length > 0)) this.#holdsLeavers = !isAnswered;
+    if (position) this.#awaitsPosition = false;
+    if (position && isAnswered && this.#awaited.size === 0) this.#heartbeatsUnanswered = 0;
     if (heartbeat) {
       this.#vouchedMs = heartbeat[2] === undefined ? undefined : nowMs - heartbeat[2];
       this.#clockOffsetMs = Math.min(this.#clockOffsetMs, nowMs - (heartbeat[3] ?? 0));
+      this.#askAgain();
     }
-    const isAdvanced = lead !== undefined || fields[6] !== undefined;
     if ((pieces.length > 0 || lead) && isAdvanced && this.#clockOffsetMs < Infinity) {
       this.telemetry.applyDelayMs.add(nowMs - this.#clockOffsetMs - 10 * this.#frameTime);
     }
@@ -440,6 +456,8 @@ export class ClientSession {
   }
 
   #subscribed([, subscription = 0, rateMs = 0, markets = 0, code, isEnded]: Values): void {
+    this.#awaitsPosition = true;
+    this.#heartbeatsUnanswered = 0;
     if (isEnded) {
       this.#unsubscribeAnswered();
       return;
@@ -493,6 +511,8 @@ export class ClientSession {
       return since === 0 || (this.#complete ?? -1) >= since;
     }
     const advance: number | undefined = lead ? lead.advance : fields[6];
+    // The catch-up of a subscription would have come first.
+    if (this.#awaitsPosition && this.subscriptions.size > 0 && (heartbeat || advance !== undefined)) return false;
     if (advance !== undefined) {
       if (this.#sequence === undefined || (this.#sequence + 1) % 4 !== advance % 4) return false;
       this.#sequence = (this.#sequence + 1) >>> 0;
@@ -508,8 +528,9 @@ export class ClientSession {
    * Where the gateway may follow the markets in other views than this session knows of, a catch-up would not be in the
    * view that is held: then only a new connection helps, on which every subscription is named again.
    */
-  #lost(position: Values | undefined): void {
-    if (position || !this.#isAnswered() || this.#holdsLeavers) fail('LOST');
+  #lost(position: Values | undefined, isShort?: unknown): void {
+    if ((position && !isShort) || !this.#isAnswered() || this.#awaitsPosition || this.#holdsLeavers) fail('LOST');
+    if (position) this.#answerFrames = position[5]!;
     // Asked for already, or not told yet where the session stands.
     if (this.#sequence === undefined) return;
     this.#sequence = undefined;
@@ -517,7 +538,25 @@ export class ClientSession {
     this.telemetry.gaps++;
     for (const mirror of this.mirrors.values()) this.#setState(mirror, 'syncing');
     this.#events.push({ type: 'gap' });
+    this.#askForCatchUp();
+  }
+
+  #askForCatchUp(): void {
     this.#messages.push(resync([], 'GAP', this.#complete ?? 0));
+  }
+
+  /** One heartbeat may cross a request; who hears the second one asks again, because the answer would have come before it. */
+  #askAgain(): void {
+    const awaited = [...this.#awaited.keys()].filter((number) => this.#awaited.get(number)! < UNREADABLE_MAX);
+    const isGap = this.#sequence === undefined && this.subscriptions.size > 0;
+    const isAnswered = this.#isAnswered();
+    if (isAnswered && !isGap && awaited.length === 0) this.#heartbeatsUnanswered = 0;
+    else if (++this.#heartbeatsUnanswered === HEARTBEATS_UNANSWERED_MAX) fail('LOST');
+    else if (isAnswered && this.#heartbeatsUnanswered % 2 === 0) {
+      if (isGap) this.#askForCatchUp();
+      this.#resyncs = awaited;
+      this.#resyncReason = 'UNSPECIFIED';
+    }
   }
 
   #applyPieces(frame: Frame, lead: Lead | undefined): void {
@@ -706,6 +745,8 @@ export class ClientSession {
     this.#sequence = undefined;
     this.#messages = [];
     this.#resyncs = [];
+    this.#awaitsPosition = false;
+    this.#answerFrames = 0;
   }
 
   #subscriptionsChanged(): void {
