@@ -11,15 +11,22 @@ const STRIDE = 5;
 export class Changes {
   entries = new Float64Array(256 * STRIDE);
   length = 0;
-  /** How many of them emptied a ladder and were not named one by one. */
+  /**
+   * How many of them emptied a ladder and were not named one by one.
+   * @internal
+   */
   cleared = 0;
 
-  /** Forgets everything. */
+  /**
+   * Forgets everything.
+   * @internal
+   */
   reset(): void {
     this.length = 0;
     this.cleared = 0;
   }
 
+  /** @internal */
   push(selection: number, field: number, price: number, old: number, value: number): void {
     const at = this.length * STRIDE;
     let { entries } = this;
@@ -36,7 +43,10 @@ export class Changes {
     this.length++;
   }
 
-  /** Empties the ladders of a selection that a mask names; bit n is for the one of code 32 + n. */
+  /**
+   * Empties the ladders of a selection that a mask names; bit n is for the one of code 32 + n.
+   * @internal
+   */
   clear({ number, ladders }: Runner, mask: number): void {
     ladders.forEach((rungs, slot) => {
       // The last one first: undoing then puts the best one back first.
@@ -51,7 +61,10 @@ export class Changes {
     });
   }
 
-  /** What a rung held before the entries from `from` on, if one is about it; else `otherwise`. */
+  /**
+   * What a rung held before the entries from `from` on, if one is about it; else `otherwise`.
+   * @internal
+   */
   before(from: number, price: number, otherwise: number): number {
     for (let at = from * STRIDE; at < this.length * STRIDE; at += STRIDE) {
       if (this.entries[at + 2] === price) return this.entries[at + 3]!;
@@ -59,7 +72,10 @@ export class Changes {
     return otherwise;
   }
 
-  /** Takes the entries from `from` on back, the last one first. */
+  /**
+   * Takes the entries from `from` on back, the last one first.
+   * @internal
+   */
   undo(mirror: Mirror, from: number): void {
     while (this.length > from) {
       const at = --this.length * STRIDE;

@@ -71,7 +71,10 @@ export class Market implements Standing {
   readonly #witness: Witness;
   readonly #selections: Selection[] = [];
 
-  /** Markets are made by sessions. */
+  /**
+   * Markets are made by sessions.
+   * @internal
+   */
   constructor(mirror: Mirror, witness: Witness) {
     this.#mirror = mirror;
     this.#witness = witness;
@@ -162,7 +165,10 @@ export class Selection {
   /** The best price to lay it at. */
   readonly lay: Quote;
 
-  /** Selections are made by markets. */
+  /**
+   * Selections are made by markets.
+   * @internal
+   */
   constructor(
     readonly market: Market,
     /** Its number in the market. */

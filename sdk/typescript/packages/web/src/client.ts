@@ -105,7 +105,10 @@ export class OddswireClient extends Emitter<ClientEvents> {
   readonly url: string;
   readonly #options: ClientOptions;
   readonly #clock = sleeplessClock(() => performance.now(), Date.now);
-  /** The conversation with the gateway, for tools and tests; whatever is done to it is done behind the client's back. */
+  /**
+   * The conversation with the gateway, for tools and tests; whatever is done to it is done behind the client's back.
+   * @internal
+   */
   readonly session: ClientSession;
   readonly #backoff = new Backoff(Math.random);
   readonly #subscriptions = new Map<number, Subscription>();

@@ -32,7 +32,10 @@ export class Subscription extends Emitter<SubscriptionEvents> {
   #membership = -1;
   #markets: readonly Market[] = [];
 
-  /** Subscriptions are made by clients. */
+  /**
+   * Subscriptions are made by clients.
+   * @internal
+   */
   constructor(
     client: OddswireClient,
     /** Its number in the session. */
@@ -62,7 +65,10 @@ export class Subscription extends Emitter<SubscriptionEvents> {
     this.#client.unsubscribe(this);
   }
 
-  /** For the client: tells what has happened. */
+  /**
+   * For the client: tells what has happened.
+   * @internal
+   */
   tell<Name extends keyof SubscriptionEvents>(name: Name, event: SubscriptionEvents[Name]): void {
     this.emit(name, event);
   }
