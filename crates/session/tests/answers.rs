@@ -223,3 +223,76 @@ fn nothing_is_live_while_an_unsubscribe_is_unanswered() {
     session.handle_frame(0, caught_up(&market(5), 5, 5)).unwrap();
     assert!(session.is_synced());
 }
+
+/// A heartbeat of a group that stands at a sequence.
+fn heartbeat(sequence: u32) -> Bytes {
+    frame(|frame| {
+        frame.heartbeat(&proto::Heartbeat { revision: 6, sequence, ..Default::default() });
+    })
+}
+
+#[test]
+fn a_lost_catch_up_is_asked_for_twice_more_and_then_on_another_connection() {
+    let mut session = live(5);
+    let mut asked = Vec::new();
+    for _ in 0..=5 {
+        session.handle_frame(0, heartbeat(41)).unwrap();
+        asked.push(said(&mut session));
+    }
+    let resync = Message::Resync(proto::Resync {
+        reason: proto::ResyncReason::Gap.into(),
+        since: Some(5),
+        ..Default::default()
+    });
+    let counts: Vec<_> = asked.iter().map(Vec::len).collect();
+    assert_eq!(counts, [1, 0, 1, 0, 1, 0]);
+    assert!(asked.iter().flatten().all(|message| *message == resync));
+    assert_eq!(session.handle_frame(0, heartbeat(41)), Err(ClientError::Lost));
+    session.disconnected();
+    session.connected(10);
+    let messages = said(&mut session);
+    let [_, Message::Subscribe(subscribe)] = &messages[..] else { panic!("{messages:?}") };
+    assert_eq!(subscribe.cursor, Some(proto::Cursor { epoch: 7, revision: 5 }));
+}
+
+#[test]
+fn an_answer_begins_the_count_anew() {
+    let mut session = live(5);
+    for _ in 0..10 {
+        // One is lost, and another before the catch-up for it comes.
+        for _ in 0..5 {
+            session.handle_frame(0, heartbeat(41)).unwrap();
+        }
+        session.handle_frame(0, caught_up(&market(6), 5, 6)).unwrap();
+        assert!(session.is_synced());
+    }
+}
+
+#[test]
+fn a_market_that_is_not_held_is_asked_for_once_however_much_comes_of_it() {
+    let mut session = live(5);
+    let mut other = Market::new(MarketNumber(1), MarketId::new("1.1").unwrap(), Revision(1));
+    other.set(CellKey::market(Field::Status), MarketStatus::Open as u64, Revision(6));
+    for _ in 0..3 {
+        session.handle_frame(0, caught_up(&other, 5, 6)).unwrap();
+    }
+    assert_eq!(said(&mut session).len(), 1);
+    let mut asked = 0;
+    for _ in 0..2 {
+        session.handle_frame(0, heartbeat(40)).unwrap();
+        asked += said(&mut session).len();
+    }
+    assert_eq!(asked, 1, "again, because no answer came");
+}
+
+#[test]
+fn whoever_has_subscribed_to_nothing_waits_for_nothing() {
+    let mut session = ClientSession::new(ClientConfig::default());
+    session.connected(0);
+    session.handle_frame(0, welcome()).unwrap();
+    said(&mut session);
+    for _ in 0..20 {
+        session.handle_frame(0, heartbeat(3)).unwrap();
+    }
+    assert!(said(&mut session).is_empty());
+}

@@ -38,7 +38,7 @@ pub(crate) fn cases() -> Vec<Case> {
         position(&mut frame, 12, SEQUENCE + 2, 0);
         frame
     };
-    let mut cases = Vec::with_capacity(16);
+    let mut cases = Vec::with_capacity(21);
     cases.push(
         new("gap", "A frame is lost: the next one does not follow. Everything since the cursor is asked for once; frames before the catch-up are passed over.", &["FRAME-4", "SYNC-2", "CUR-3"])
             .hold(&[&held])
@@ -97,6 +97,62 @@ pub(crate) fn cases() -> Vec<Case> {
     );
     cases.push(
         new(
+            "catch-up-lost",
+            "The catch-up after a gap does not come: at the second heartbeat it is asked for again. Then both come, and the second changes nothing.",
+            &["SYNC-7"],
+        )
+        .hold(&[&held])
+        .receive("the frame after the lost one", next(1, SEQUENCE + 2, &second_piece))
+        .wait(1_000)
+        .receive("a heartbeat that may have crossed the request", heartbeat(12, SEQUENCE + 2))
+        .wait(1_000)
+        .receive("a heartbeat that would have come behind the answer", heartbeat(12, SEQUENCE + 2))
+        .wait(500)
+        .receive("the catch-up, late", caught_up(HELD))
+        .receive("the catch-up that was asked for again", caught_up(HELD))
+        .receive("a heartbeat", heartbeat(12, SEQUENCE + 2))
+        .case_ending_with(&[&second]),
+    );
+    let mut lost = new(
+        "catch-up-lost-again",
+        "No catch-up comes however often it is asked for: the sixth heartbeat ends the connection.",
+        &["SYNC-7"],
+    );
+    lost.hold(&[&held]).receive("the frame after the lost one", next(1, SEQUENCE + 2, &second_piece));
+    for _ in 0..6 {
+        lost.wait(1_000).receive("heartbeat", heartbeat(12, SEQUENCE + 2));
+    }
+    cases.push(lost.case_lost());
+    let mut unanswered = new(
+        "subscribe-unanswered",
+        "A subscribe is not answered, and not said again: the sixth heartbeat ends the connection.",
+        &["SYNC-7"],
+    );
+    unanswered.hold(&[&held]).step_with(
+        "subscribe",
+        json!({ "subscription": 2, "topics": ["market/1.24"], "view": "full", "rate_ms": 0 }),
+    );
+    for _ in 0..6 {
+        unanswered.wait(1_000).receive("heartbeat", heartbeat(HELD, SEQUENCE));
+    }
+    cases.push(unanswered.case_lost());
+    cases.push(
+        new(
+            "subscription-lost",
+            "A heartbeat comes where the markets of a subscription were due: they are lost, in a view that nothing else brings.",
+            &["SUB-3", "SYNC-2"],
+        )
+        .hold(&[&held])
+        .step_with(
+            "subscribe",
+            json!({ "subscription": 2, "topics": ["market/1.24"], "view": "full", "rate_ms": 0 }),
+        )
+        .receive("the second is subscribed", subscribed(2, 1, Resume::Unspecified))
+        .receive("a heartbeat", heartbeat(HELD, SEQUENCE))
+        .case_lost(),
+    );
+    cases.push(
+        new(
             "leavers",
             "The connection ends before an unsubscribe is answered: which markets left is not known, so all go.",
             &["RES-4"],
@@ -136,8 +192,27 @@ pub(crate) fn cases() -> Vec<Case> {
             &["SYNC-1", "SYNC-3"],
         )
         .hold(&[&held])
-        .receive("two deltas", next(1, SEQUENCE + 1, &[first_piece.clone(), other_piece].concat()))
+        .receive("two deltas", next(1, SEQUENCE + 1, &[first_piece.clone(), other_piece.clone()].concat()))
         .show()
+        .receive("its snapshot", snapshot)
+        .case_ending_with(&[&first, &other_moved]),
+    );
+
+    let mut snapshot = FrameBuilder::new();
+    snapshot.pieces(&snapshot_of(&other_moved, View::FULL));
+    position(&mut snapshot, 12, SEQUENCE + 1, 11);
+    cases.push(
+        new(
+            "snapshot-lost",
+            "A snapshot that was asked for does not come: at the second heartbeat it is asked for again.",
+            &["SYNC-7"],
+        )
+        .hold(&[&held])
+        .receive("two deltas", next(1, SEQUENCE + 1, &[first_piece.clone(), other_piece].concat()))
+        .wait(1_000)
+        .receive("heartbeat", heartbeat(11, SEQUENCE + 1))
+        .wait(1_000)
+        .receive("heartbeat", heartbeat(11, SEQUENCE + 1))
         .receive("its snapshot", snapshot)
         .case_ending_with(&[&first, &other_moved]),
     );

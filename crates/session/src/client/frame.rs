@@ -21,6 +21,9 @@ use super::{
 /// Tombstones of a mirror serve nobody; they are dropped after this many changes.
 const CHANGES_BETWEEN_PURGES: u32 = 256;
 
+/// At how many heartbeats in a row something may be unanswered; at every second one before, it is asked for again.
+const HEARTBEATS_UNANSWERED_MAX: u32 = 6;
+
 /// Why a connection must be given up. What is held stays and can be resumed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ClientError {
@@ -39,8 +42,9 @@ pub enum ClientError {
     /// A gateway that speaks in probabilities that are not held, or that are none.
     #[error("the gateway's model cannot be used: {0}")]
     Model(String),
-    /// Frames were lost while subscriptions changed, so this connection cannot bring what is held up to date.
-    #[error("frames were lost while subscriptions changed; connect again")]
+    /// Frames were lost while subscriptions changed, or again and again, so this connection cannot bring what is held up
+    /// to date.
+    #[error("frames were lost and this connection cannot replace them; connect again")]
     Lost,
 }
 
@@ -139,6 +143,7 @@ impl ClientSession {
         if let Some(heartbeat) = frame.heartbeat {
             self.freshness = heartbeat.freshness_ms.map(|freshness_ms| (u64::from(freshness_ms), now_ms));
             self.telemetry.heard_clock(now_ms, heartbeat.now_ms);
+            self.ask_again()?;
         }
         if advanced.is_some() && has_deltas {
             self.telemetry.applied(now_ms, self.frame_time.saturating_mul(TIME_STEP_MS));
@@ -152,8 +157,9 @@ impl ClientSession {
             self.settle(cursor);
             self.telemetry.settled(now_ms);
         }
-        // Until the last subscribe is answered, the gateway may follow a market in a narrower view than is held.
-        if self.is_answered() {
+        // Until the last subscribe is answered, the gateway may follow a market in a narrower view than is held; and after a
+        // gap it is ahead of what is held.
+        if self.is_answered() && self.position.is_some() {
             for digest in &frame.digests {
                 self.check_digest(digest);
             }
@@ -190,6 +196,8 @@ impl ClientSession {
             let is_held = position.since == 0 || self.complete.is_some_and(|held| held.0 >= position.since);
             self.position = Some((Revision(position.revision), position.sequence));
             self.frame_time = position.time;
+            self.awaits_position = false;
+            self.heartbeats_unanswered = 0;
             return is_held;
         }
         let advance = match (lead.map(LeadReader::head), frame.advance) {
@@ -200,6 +208,11 @@ impl ClientSession {
             }
             (None, None) => None,
         };
+        let is_of_group = advance.is_some() || frame.heartbeat.is_some();
+        if self.awaits_position && !self.subscriptions.is_empty() && is_of_group {
+            // The catch-up of a subscription would have come first.
+            return false;
+        }
         if let Some((sequence, step, time_step)) = advance {
             let Some((revision, last)) = self.position else { return false };
             let next = last.wrapping_add(1);
@@ -220,7 +233,7 @@ impl ClientSession {
     /// Where the gateway may follow the markets in other lanes than this session knows of, a catch-up would be in a
     /// view that is not the one held: then only a new connection helps, on which every subscription is named again.
     fn lost(&mut self, is_catch_up: bool) -> Result<(), ClientError> {
-        if is_catch_up || !self.is_answered() || self.holds_leavers {
+        if is_catch_up || !self.is_answered() || self.awaits_position || self.holds_leavers {
             return Err(ClientError::Lost);
         }
         if self.position.take().is_none() {
@@ -234,12 +247,46 @@ impl ClientSession {
             mirror.state = MarketState::Syncing;
         }
         self.events.push_back(Event::Gap);
+        self.ask_for_catch_up();
+        Ok(())
+    }
+
+    fn ask_for_catch_up(&mut self) {
         self.send(Message::Resync(proto::Resync {
             markets: Vec::new(),
             reason: ResyncReason::Gap.into(),
             since: Some(self.complete.map_or(0, |held| held.0)),
         }));
+    }
+
+    /// One heartbeat may cross a request; who hears the second one asks again, because the answer would have come before
+    /// it.
+    fn ask_again(&mut self) -> Result<(), ClientError> {
+        let is_gap = self.position.is_none() && !self.subscriptions.is_empty();
+        let is_answered = self.is_answered();
+        if is_answered && !is_gap && self.awaited.is_empty() {
+            self.heartbeats_unanswered = 0;
+            return Ok(());
+        }
+        self.heartbeats_unanswered += 1;
+        if self.heartbeats_unanswered >= HEARTBEATS_UNANSWERED_MAX {
+            return Err(ClientError::Lost);
+        }
+        if is_answered && self.heartbeats_unanswered.is_multiple_of(2) {
+            if is_gap {
+                self.ask_for_catch_up();
+            }
+            self.resyncs.extend(self.awaited.iter().map(|&market| (market, ResyncReason::Unspecified)));
+        }
         Ok(())
+    }
+
+    /// Asks for snapshots.
+    pub(super) fn ask_for(&mut self, markets: &[MarketNumber], reason: ResyncReason) {
+        for some in markets.chunks(RESYNC_MARKETS_MAX) {
+            let markets = some.iter().map(|market| market.0).collect();
+            self.send(Message::Resync(proto::Resync { markets, reason: reason.into(), since: None }));
+        }
     }
 
     fn welcomed(&mut self, welcome: &proto::Welcome) -> Result<(), ClientError> {
@@ -270,6 +317,8 @@ impl ClientSession {
     }
 
     fn subscribed(&mut self, subscribed: &proto::Subscribed) -> Result<(), ClientError> {
+        self.awaits_position = true;
+        self.heartbeats_unanswered = 0;
         if subscribed.ended {
             self.unsubscribing = self.unsubscribing.saturating_sub(1);
             return Ok(());
@@ -340,7 +389,7 @@ impl ClientSession {
         let revision = self.position.map_or(Revision(0), |(revision, _)| revision);
         let decoded = match self.mirrors.get(&number) {
             // Asked for already; nothing that comes before the snapshot can be used.
-            Some(mirror) if mirror.awaits_snapshot => return None,
+            _ if self.awaited.contains(&number) => return None,
             Some(mirror) => lead.delta(&mirror.market, revision, self.frame_time),
             None => Err(PieceError::UnknownMarket),
         };
@@ -356,7 +405,7 @@ impl ClientSession {
         frame: &proto::ServerFrame,
     ) -> Result<Option<MarketDelta>, PieceError> {
         let held = self.mirrors.get(&number);
-        if kind != PieceKind::Snapshot && held.is_some_and(|mirror| mirror.awaits_snapshot) {
+        if kind != PieceKind::Snapshot && self.awaited.contains(&number) {
             // Asked for already; nothing that comes before the snapshot can be used.
             return Ok(None);
         }
@@ -395,11 +444,11 @@ impl ClientSession {
                     let mirror = Mirror {
                         market,
                         state: MarketState::Syncing,
-                        awaits_snapshot: false,
                         connection: self.stats.connections,
                         changes: 0,
                     };
                     self.mirrors.insert(number, mirror);
+                    self.awaited.remove(&number);
                     if before.is_some_and(|before| before != status) {
                         let edge = StatusEdge { revision: change.revision, status };
                         self.events.push_back(Event::Status { market: number, edge });
@@ -458,8 +507,8 @@ impl ClientSession {
     fn resync(&mut self, market: MarketNumber, reason: ResyncReason) {
         if let Some(mirror) = self.mirrors.get_mut(&market) {
             mirror.state = MarketState::Syncing;
-            mirror.awaits_snapshot = true;
         }
+        self.awaited.insert(market);
         self.telemetry.seen.resyncs += 1;
         self.events.push_back(Event::Resyncing { market, reason });
         self.resyncs.push((market, reason));
@@ -468,9 +517,9 @@ impl ClientSession {
     /// One message per frame, however many markets did not fit.
     fn send_resyncs(&mut self) {
         let resyncs = std::mem::take(&mut self.resyncs);
-        for some in resyncs.chunks(RESYNC_MARKETS_MAX) {
-            let markets = some.iter().map(|(market, _)| market.0).collect();
-            self.send(Message::Resync(proto::Resync { markets, reason: some[0].1.into(), since: None }));
+        if let Some(&(_, reason)) = resyncs.first() {
+            let markets: Vec<_> = resyncs.iter().map(|&(market, _)| market).collect();
+            self.ask_for(&markets, reason);
         }
     }
 
@@ -481,8 +530,8 @@ impl ClientSession {
             settled |= !subscription.synced;
             subscription.synced = true;
         }
-        for mirror in self.mirrors.values_mut() {
-            if mirror.state != MarketState::Live && !mirror.awaits_snapshot {
+        for (number, mirror) in &mut self.mirrors {
+            if mirror.state != MarketState::Live && !self.awaited.contains(number) {
                 mirror.state = MarketState::Live;
                 settled = true;
             }
@@ -494,13 +543,13 @@ impl ClientSession {
 
     fn check_digest(&mut self, digest: &proto::MarketDigest) {
         let number = MarketNumber(digest.market);
+        if self.awaited.contains(&number) {
+            return;
+        }
         let Some(mirror) = self.mirrors.get(&number) else {
             // The gateway follows it for this session, so the frame that brought it was lost.
             return self.piece_failed(number, PieceError::UnknownMarket);
         };
-        if mirror.awaits_snapshot {
-            return;
-        }
         // A name of a later version is held under its number, so its digest cannot agree [ATTR-3].
         let has_later_names =
             |attributes: &Attributes| attributes.iter().any(|(name, _)| name.starts_with('#'));
@@ -518,6 +567,7 @@ impl ClientSession {
     }
 
     fn remove(&mut self, number: MarketNumber) {
+        self.awaited.remove(&number);
         if let Some(mirror) = self.mirrors.remove(&number) {
             let id = mirror.market.id().clone();
             // The feed may offer the market again, under a new number that is here already.
@@ -532,6 +582,7 @@ impl ClientSession {
         self.cursor = None;
         self.complete = None;
         self.by_id.clear();
+        self.awaited.clear();
         for (market, mirror) in std::mem::take(&mut self.mirrors) {
             self.events.push_back(Event::Removed { market, id: mirror.market.id().clone() });
         }

@@ -1,6 +1,6 @@
 //! The client session.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use oddswire_model::{Cursor, Epoch, Market, MarketId, MarketNumber, Revision, Topic, View};
@@ -105,7 +105,6 @@ pub struct SessionStats {
 pub(super) struct Mirror {
     pub(super) market: Market,
     pub(super) state: MarketState,
-    pub(super) awaits_snapshot: bool,
     /// The connection that last said anything about it.
     pub(super) connection: u64,
     /// Changes applied since tombstones were last dropped.
@@ -150,6 +149,12 @@ pub struct ClientSession {
     pub(super) unsubscribing: u32,
     /// Markets may be held that no subscription names any more; the gateway has not said yet which.
     pub(super) holds_leavers: bool,
+    /// A subscription was answered, and where the session stands with it has not been said.
+    pub(super) awaits_position: bool,
+    /// Markets whose snapshot was asked for.
+    pub(super) awaited: BTreeSet<MarketNumber>,
+    /// Heartbeats since the last answer, while something is unanswered.
+    pub(super) heartbeats_unanswered: u32,
     pub(super) stats: SessionStats,
     pub(super) telemetry: Watch,
     /// Markets to ask for again at the end of the frame.
@@ -181,6 +186,9 @@ impl ClientSession {
             is_stale: false,
             unsubscribing: 0,
             holds_leavers: false,
+            awaits_position: false,
+            awaited: BTreeSet::new(),
+            heartbeats_unanswered: 0,
             stats: SessionStats::default(),
             telemetry: Watch::default(),
             resyncs: Vec::new(),
@@ -222,10 +230,9 @@ impl ClientSession {
 
     /// A transport is there: says hello.
     pub fn connected(&mut self, now_ms: u64) {
-        let awaited = self.mirrors.values().filter(|mirror| mirror.awaits_snapshot).count();
         let is_resumed =
             self.cursor.is_some() && self.subscriptions.values().any(|subscription| subscription.synced);
-        if std::mem::take(&mut self.holds_leavers) || !is_resumed || awaited > RESYNC_MARKETS_MAX {
+        if std::mem::take(&mut self.holds_leavers) || !is_resumed || self.awaited.len() > RESYNC_MARKETS_MAX {
             // A gateway that never heard of the leavers would not say that they left, and they would read as live;
             // neither would one that is given no cursor. And more markets than one resync may name are sooner
             // subscribed to afresh.
@@ -239,6 +246,8 @@ impl ClientSession {
         self.heard_ms = now_ms;
         self.joined.clear();
         self.position = None;
+        self.awaits_position = false;
+        self.heartbeats_unanswered = 0;
         self.is_resumed = false;
         self.transmits.clear();
         self.stats.connections += 1;
@@ -265,18 +274,9 @@ impl ClientSession {
             self.send_subscribe(id, &subscription.request, cursor.filter(|_| subscription.synced));
         }
         self.subscriptions = subscriptions;
-        let awaited: Vec<_> = self
-            .mirrors
-            .iter()
-            .filter(|(_, mirror)| mirror.awaits_snapshot)
-            .map(|(number, _)| number.0)
-            .collect();
-        if !awaited.is_empty() {
-            self.send(Message::Resync(proto::Resync {
-                markets: awaited,
-                reason: ResyncReason::Unspecified.into(),
-                since: None,
-            }));
+        if !self.awaited.is_empty() {
+            let awaited = self.awaited.iter().copied().collect::<Vec<_>>();
+            self.ask_for(&awaited, ResyncReason::Unspecified);
         }
     }
 
@@ -567,9 +567,7 @@ mod tests {
         {
             let mut session = live();
             session.handle_frame(0, synced(0..awaited)).unwrap();
-            for mirror in session.mirrors.values_mut() {
-                mirror.awaits_snapshot = true;
-            }
+            session.awaited.extend((0..awaited).map(MarketNumber));
             session.disconnected();
             session.connected(100);
             let messages = said(&mut session);

@@ -22,6 +22,8 @@ const HEARTBEAT_INTERVAL_MS = 1000;
 const RESYNC_MARKETS_MAX = 512;
 /** Snapshots in a row that may be unreadable [SYNC-5]. */
 const UNREADABLE_MAX = 3;
+/** At how many heartbeats in a row something may be unanswered; at every second one before, it is asked for again [SYNC-7]. */
+const HEARTBEATS_UNANSWERED_MAX = 6;
 /** Error code of an answer to an unsubscribe of a subscription that is ended. */
 const UNKNOWN_SUBSCRIPTION = 11;
 /** Error code of an answer to a report that is not counted. */
@@ -105,6 +107,10 @@ export class ClientSession {
   #unsubscribing = 0;
   /** Markets may be held that no subscription names any more; the gateway has not said yet which. */
   #holdsLeavers = false;
+  /** A subscription was answered, and where the session stands with it has not been said [SUB-3]. */
+  #awaitsPosition = false;
+  /** Heartbeats since the last answer, while something is unanswered. */
+  #heartbeatsUnanswered = 0;
   /** Some market or subscription is not live that may be when the cursor moves. */
   #isUnsettled = false;
   /** Requests that made what is held, in another page, and have not been made here. */
@@ -383,6 +389,7 @@ export class ClientSession {
     if (heartbeat) {
       this.#vouchedMs = heartbeat[2] === undefined ? undefined : nowMs - heartbeat[2];
       this.#clockOffsetMs = Math.min(this.#clockOffsetMs, nowMs - (heartbeat[3] ?? 0));
+      this.#askAgain();
     }
     const isAdvanced = lead !== undefined || fields[6] !== undefined;
     if ((pieces.length > 0 || lead) && isAdvanced && this.#clockOffsetMs < Infinity) {
@@ -440,6 +447,8 @@ export class ClientSession {
   }
 
   #subscribed([, subscription = 0, rateMs = 0, markets = 0, code, isEnded]: Values): void {
+    this.#awaitsPosition = true;
+    this.#heartbeatsUnanswered = 0;
     if (isEnded) {
       this.#unsubscribeAnswered();
       return;
@@ -489,10 +498,14 @@ export class ClientSession {
       this.#revision = revision;
       this.#sequence = sequence;
       this.#frameTime = time;
+      this.#awaitsPosition = false;
+      this.#heartbeatsUnanswered = 0;
       // A catch-up stands on its own, if it begins no later than where this session ends.
       return since === 0 || (this.#complete ?? -1) >= since;
     }
     const advance: number | undefined = lead ? lead.advance : fields[6];
+    // The catch-up of a subscription would have come first.
+    if (this.#awaitsPosition && this.subscriptions.size > 0 && (heartbeat || advance !== undefined)) return false;
     if (advance !== undefined) {
       if (this.#sequence === undefined || (this.#sequence + 1) % 4 !== advance % 4) return false;
       this.#sequence = (this.#sequence + 1) >>> 0;
@@ -509,7 +522,7 @@ export class ClientSession {
    * view that is held: then only a new connection helps, on which every subscription is named again.
    */
   #lost(position: Values | undefined): void {
-    if (position || !this.#isAnswered() || this.#holdsLeavers) fail('LOST');
+    if (position || !this.#isAnswered() || this.#awaitsPosition || this.#holdsLeavers) fail('LOST');
     // Asked for already, or not told yet where the session stands.
     if (this.#sequence === undefined) return;
     this.#sequence = undefined;
@@ -517,7 +530,25 @@ export class ClientSession {
     this.telemetry.gaps++;
     for (const mirror of this.mirrors.values()) this.#setState(mirror, 'syncing');
     this.#events.push({ type: 'gap' });
+    this.#askForCatchUp();
+  }
+
+  #askForCatchUp(): void {
     this.#messages.push(resync([], 'GAP', this.#complete ?? 0));
+  }
+
+  /** One heartbeat may cross a request; who hears the second one asks again, because the answer would have come before it. */
+  #askAgain(): void {
+    const awaited = [...this.#awaited.keys()].filter((number) => this.#awaited.get(number)! < UNREADABLE_MAX);
+    const isGap = this.#sequence === undefined && this.subscriptions.size > 0;
+    const isAnswered = this.#isAnswered();
+    if (isAnswered && !isGap && awaited.length === 0) this.#heartbeatsUnanswered = 0;
+    else if (++this.#heartbeatsUnanswered === HEARTBEATS_UNANSWERED_MAX) fail('LOST');
+    else if (isAnswered && this.#heartbeatsUnanswered % 2 === 0) {
+      if (isGap) this.#askForCatchUp();
+      this.#resyncs = awaited;
+      this.#resyncReason = 'UNSPECIFIED';
+    }
   }
 
   #applyPieces(frame: Frame, lead: Lead | undefined): void {
@@ -706,6 +737,7 @@ export class ClientSession {
     this.#sequence = undefined;
     this.#messages = [];
     this.#resyncs = [];
+    this.#awaitsPosition = false;
   }
 
   #subscriptionsChanged(): void {

@@ -208,6 +208,25 @@ test('a drain is obeyed: the move comes when the gateway said', async () => {
   assert.deepEqual([FakeSocket.made.length, client.telemetry().reconnects], [2, { drain: 1 }]);
 });
 
+test('a catch-up that never comes is asked for twice more, then the connection is made anew', async () => {
+  mock.method(Math, 'random', () => 0);
+  const client = await live();
+  const said = (): number => FakeSocket.last.sent.length;
+  const before = said();
+  // Sequence 7 after 5: the frame in between is lost, and so is every answer.
+  const heartbeat = '1204080a2007';
+  const asked: number[] = [];
+  for (let turn = 0; turn <= 5; turn++) {
+    FakeSocket.last.say(heartbeat);
+    asked.push(said() - before);
+    await pass(900);
+  }
+  assert.deepEqual([asked, FakeSocket.made.length, client.state], [[1, 1, 2, 2, 3, 3], 1, 'syncing']);
+  FakeSocket.last.say(heartbeat);
+  await pass(1);
+  assert.deepEqual([FakeSocket.made.length, client.telemetry().reconnects], [2, { frame: 1 }]);
+});
+
 test('a refused subscription is told and forgotten', async () => {
   const client = await live();
   const sub = client.subscribe({ topic: 'nation/GB', view: 'full' });
@@ -236,7 +255,7 @@ test('messages are said no faster than a gateway takes them', async () => {
   await pass(70);
   assert.equal(FakeSocket.last.sent.length, 41);
   for (let turn = 0; turn < 40; turn++) {
-    FakeSocket.last.say(HEARTBEAT);
+    if (turn % 20 === 0) FakeSocket.last.say(HEARTBEAT);
     await pass(70);
   }
   assert.equal(FakeSocket.last.sent.length, 62);
