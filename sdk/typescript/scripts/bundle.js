@@ -15,11 +15,11 @@ const web = (path) => new URL(`../packages/web/${path}`, import.meta.url).pathna
 /** The entry of a package's module, built. */
 export const entry = (name) => web(`dist/${name}.js`);
 
-/** Bundles the exports of a module, or some of them: its code and its source map. Without `shortens` names stay as they are. */
-export async function bundle(module, names = '*', shortens = true) {
-  const internal = shortens ? internalNames([module.replace('/dist/', '/src/').replace(/\.js$/, '.ts')]) : [];
+/** Bundles all exports of modules: the code and its source map. Unless it `shortens`, names stay as they are. */
+export async function bundle(modules, shortens = true) {
+  const internal = shortens ? internalNames(modules.map((module) => module.replace('/dist/', '/src/').replace(/\.js$/, '.ts'))) : [];
   const { outputFiles } = await build({
-    stdin: { contents: `export ${names} from ${JSON.stringify(module)}`, resolveDir: process.cwd() },
+    stdin: { contents: modules.map((module) => `export * from ${JSON.stringify(module)};`).join(''), resolveDir: process.cwd() },
     bundle: true,
     format: 'esm',
     target: 'es2022',
@@ -39,7 +39,7 @@ export async function bundle(module, names = '*', shortens = true) {
 }
 
 if (process.argv[1] === new URL(import.meta.url).pathname) {
-  const { code, map } = await bundle(entry('index'));
+  const { code, map } = await bundle([entry('index')]);
   writeFileSync(entry('oddswire.min'), `${code}\n//# sourceMappingURL=oddswire.min.js.map\n`);
   writeFileSync(`${entry('oddswire.min')}.map`, JSON.stringify(map));
 }

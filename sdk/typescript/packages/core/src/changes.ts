@@ -1,5 +1,6 @@
 import { Field } from './field.js';
-import type { Mirror, Runner } from './mirror.js';
+import type { Market } from './market.js';
+import type { Selection } from './selection.js';
 
 /** Numbers per entry: selection (or MARKET), field code, price (0 if it is no rung), old value, new value. */
 const STRIDE = 5;
@@ -47,7 +48,7 @@ export class Changes {
    * Empties the ladders of a selection that a mask names; bit n is for the one of code 32 + n.
    * @internal
    */
-  clear({ number, ladders }: Runner, mask: number): void {
+  clear({ number, ladders }: Selection, mask: number): void {
     ladders.forEach((rungs, slot) => {
       // The last one first: undoing then puts the best one back first.
       while (mask & (1 << slot) && rungs?.count) {
@@ -76,15 +77,15 @@ export class Changes {
    * Takes the entries from `from` on back, the last one first.
    * @internal
    */
-  undo(mirror: Mirror, from: number): void {
+  undo(market: Market, from: number): void {
     while (this.length > from) {
       const at = --this.length * STRIDE;
-      const [selection, field, price, old, value] = this.entries.subarray(at);
-      const runner = mirror.runners[selection!];
-      if (!runner) mirror.cells[field!] = old!;
-      else if (field! < Field.Back) runner.cells[field! - Field.SelectionStatus] = old!;
+      const [number, field, price, old, value] = this.entries.subarray(at);
+      const selection = market.selections[number!];
+      if (!selection) market.cells[field!] = old!;
+      else if (field! < Field.Back) selection.cells[field! - Field.SelectionStatus] = old!;
       else {
-        const rungs = runner.ladder(field!);
+        const rungs = selection.ladder(field!);
         const key = rungs.isHighestFirst ? -price! : price!;
         rungs.setAt(rungs.find(key), key, value!, old!);
       }

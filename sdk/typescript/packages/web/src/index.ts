@@ -30,6 +30,5 @@ export {
   type ClientState,
   type FrameEvent,
   type StateChange,
-  type Traffic,
 } from './client.js';
-export { Subscription, type SubscribeOptions, type SubscriptionChange, type SubscriptionEvents } from './subscription.js';
+export type { Subscription, SubscribeOptions, SubscriptionChange, SubscriptionEvents } from './subscription.js';

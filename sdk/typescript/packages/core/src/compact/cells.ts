@@ -1,7 +1,9 @@
 import type { Changes } from '../changes.js';
 import { fail } from '../error.js';
 import { Field, INFINITE, MARKET, RUNGS_MAX } from '../field.js';
-import type { Mirror, Rungs, Runner } from '../mirror.js';
+import type { Market } from '../market.js';
+import type { Rungs } from '../rungs.js';
+import type { Selection as Runner } from '../selection.js';
 import { indexOf, priceAt, stepOf } from '../price-ladder.js';
 import { amount, bit, finish, raw, readCount, readLength, readLoose, readNumber, readRest, remaining, symbol } from './coder.js';
 import { Table } from './tables.js';
@@ -43,7 +45,7 @@ const HOLES = [0, 0, 0, 1, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5, 5, 5, 5];
 // Reads the cells of compact pieces [COMPACT-7] into a mirror. What they count from is the mirror before the piece, so what
 // is still needed of that is noted before it is overwritten. As with the coder, what reading is at stands in this module.
 
-let target: Mirror;
+let target: Market;
 let log: Changes;
 /** 1 for snapshots and catch-ups: they count from nothing. */
 let anew = 0;
@@ -86,7 +88,7 @@ export function readAge(): number {
 }
 
 /** Reads all cells. */
-export function readCells(mirror: Mirror, changes: Changes, isDelta: boolean, catchesUp: boolean): void {
+export function readCells(mirror: Market, changes: Changes, isDelta: boolean, catchesUp: boolean): void {
   target = mirror;
   log = changes;
   anew = isDelta ? 0 : 1;
@@ -95,7 +97,7 @@ export function readCells(mirror: Mirror, changes: Changes, isDelta: boolean, ca
   cellsLeft = Math.min(CELLS_FREE + CELLS_PER_BYTE * remaining(), CELLS_MAX);
   seenCount = wasBits = wasHow = 0;
   isHidden = waits = -1;
-  const { cells, runners } = mirror;
+  const { cells, selections: runners } = mirror;
   if (bit(Table.MarketFields, 0)) {
     for (let at = 0; at < 4; at++) {
       // Status, InPlay, Held; and the ladder, whose code is 4.
