@@ -24,7 +24,7 @@ pub(crate) fn cases() -> Vec<Case> {
         ("cut", "A model that is a byte short.", shipped.bytes().slice(..shipped.bytes().len() - 1)),
         ("later-layout", "The first byte names a layout of a later version.", {
             let mut bytes = shipped.bytes().to_vec();
-            bytes[0] = 2;
+            bytes[0] = 3;
             bytes.into()
         }),
         ("code-too-large", "Code 64.", {
@@ -175,7 +175,7 @@ fn tables() -> Vec<(String, usize, usize)> {
 pub(super) fn ends_of_model(bytes: &[u8]) -> Option<Vec<u32>> {
     let tables = tables();
     let shares: usize = tables.iter().map(|(_, contexts, symbols)| contexts * symbols).sum();
-    if bytes.first() != Some(&1) || bytes.len() != 1 + shares || bytes[1..].iter().any(|&code| code > 63) {
+    if bytes.first() != Some(&2) || bytes.len() != 1 + shares || bytes[1..].iter().any(|&code| code > 63) {
         return None;
     }
     let (mut ends, mut rest) = (Vec::new(), &bytes[1..]);

@@ -49,7 +49,7 @@ pub(crate) fn cases() -> Vec<Case> {
 }
 
 /// An exchange's market with three runners: deep books, traded amounts, and one without anything.
-fn exchange() -> Market {
+pub(super) fn exchange() -> Market {
     let mut market = empty_book(0, PriceLadder::Betfair);
     let third = SelectionKey { id: SelectionId(58_805), handicap: Handicap::NONE };
     market.add_selection(third, Revision(HELD)).unwrap();
@@ -135,7 +135,7 @@ fn tick(index: u32) -> u32 {
     PriceLadder::Betfair.price(index).expect("a tick").0
 }
 
-fn change(market: &Market, cells: &[(CellKey, u64)]) -> Market {
+pub(super) fn change(market: &Market, cells: &[(CellKey, u64)]) -> Market {
     later(market, AFTER, NOW_MS, cells)
 }
 
@@ -1165,7 +1165,7 @@ fn damaged() -> Vec<Case> {
     cases
 }
 
-fn refused(name: &str, about: &str, error: &str, held: &Market, body: &[u8]) -> Case {
+pub(super) fn refused(name: &str, about: &str, error: &str, held: &Market, body: &[u8]) -> Case {
     let mut conversation =
         conversation(&format!("invalid/{name}"), about, &["COMPACT-9", "SYNC-1"], View::FULL);
     let case = conversation
@@ -1197,7 +1197,7 @@ fn read(body: &[u8], held: &Market) -> Result<(), PieceError> {
         .map(|_| ())
 }
 
-fn delta(name: &str, about: &str, held: &Market, target: &Market) -> Case {
+pub(super) fn delta(name: &str, about: &str, held: &Market, target: &Market) -> Case {
     in_view(name, about, "full", held, target)
 }
 
@@ -1214,7 +1214,7 @@ fn in_view(name: &str, about: &str, view: &str, held: &Market, target: &Market) 
     conversation.case_ending_with(&[target])
 }
 
-fn image(name: &str, about: &str, view: &str, market: &Market) -> Case {
+pub(super) fn image(name: &str, about: &str, view: &str, market: &Market) -> Case {
     let view: View = view.parse().unwrap();
     let mut change = MarketDelta::default();
     snapshot(market, view, &mut change);
@@ -1228,7 +1228,7 @@ fn image(name: &str, about: &str, view: &str, market: &Market) -> Case {
     conversation.case_ending_with(&[market])
 }
 
-fn caught_up(name: &str, about: &str, view: &str, held: &Market, target: &Market) -> Case {
+pub(super) fn caught_up(name: &str, about: &str, view: &str, held: &Market, target: &Market) -> Case {
     let view: View = view.parse().unwrap();
     let mut change = MarketDelta::default();
     catch_up(target, Revision(HELD), view, &mut change);
@@ -1263,10 +1263,14 @@ fn conversation(path: &str, about: &str, clauses: &[&str], view: View) -> Conver
 }
 
 /// The piece of a compact delta.
-fn compact_delta(held: &Market, target: &Market) -> Vec<u8> {
+pub(super) fn compact_delta(held: &Market, target: &Market) -> Vec<u8> {
     let mut change = MarketDelta::default();
     diff(held, target, View::FULL, &mut change);
-    encoded(&change, Some((held, View::FULL)), target, FRAME_TIME_MS).0
+    encoded_delta(&change, held, target)
+}
+
+pub(super) fn encoded_delta(change: &MarketDelta, held: &Market, target: &Market) -> Vec<u8> {
+    encoded(change, Some((held, View::FULL)), target, FRAME_TIME_MS).0
 }
 
 /// A piece in the compact encoding, and the lead that it can be.

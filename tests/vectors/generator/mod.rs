@@ -12,6 +12,7 @@ mod invalid;
 mod pieces;
 mod play;
 mod sessions;
+mod strays;
 mod text;
 mod varints;
 
@@ -66,6 +67,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.extend(invalid::cases());
     cases.extend(coder::cases());
     cases.extend(compact::cases());
+    cases.extend(strays::cases());
     cases.extend(compressed::cases());
     cases
 }

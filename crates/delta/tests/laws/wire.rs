@@ -96,6 +96,42 @@ proptest! {
     }
 
     #[test]
+    fn the_compact_encoding_says_every_change(
+        history in any_history(), a: Index, b: Index, view in any_view()
+    ) {
+        // Prices beside the ladder, ladders that change under the rungs, the greatest amounts: nothing makes a piece plain
+        // but its length, and here that does not count.
+        let [from, to] = history.pick([a, b]);
+        let held = mirror(from, view);
+        let mut change = MarketDelta::default();
+        let mut encoder = PieceEncoder::default();
+        for kind in [PieceKind::Snapshot, PieceKind::Delta, PieceKind::CatchUp] {
+            match kind {
+                PieceKind::Snapshot => snapshot(to, view, &mut change),
+                PieceKind::Delta => diff(from, to, view, &mut change),
+                PieceKind::CatchUp => catch_up(to, from.revision(), view, &mut change),
+            }
+            let baseline = (kind == PieceKind::Delta).then_some((from, view));
+            encoder.set_frame_time(to.published_ms());
+            let mut bytes = Vec::new();
+            prop_assert!(encoder.encode_compact(&change, baseline, to, &mut bytes).is_some());
+            let mut frame = FrameBuilder::new();
+            frame.pieces(&bytes);
+            let frame = decode_frame(frame.finish()).unwrap();
+            prop_assert!(piece::pieces(&frame).all(|(_, encoding, _)| encoding == Encoding::Compact));
+            let arrived = read(&frame, Some(&held), to, from.revision()).unwrap();
+            let becomes = if kind == PieceKind::Snapshot {
+                start(&arrived).unwrap()
+            } else {
+                let mut becomes = held.clone();
+                prop_assert_eq!(apply(&mut becomes, &arrived), Ok(()));
+                becomes
+            };
+            prop_assert!(shows(&becomes, to, view));
+        }
+    }
+
+    #[test]
     fn no_bytes_make_a_piece_panic_or_grow(
         history in any_history(), view in any_view(),
         noise in proptest::collection::vec(any::<u8>(), 0..200),

@@ -19,7 +19,7 @@ const SIMULATED_COMMITS: usize = 30_000;
 /// Seeds of the simulator.
 const SIMULATED_SEEDS: u64 = 3;
 /// What simulated markets count for beside recorded ones.
-const SIMULATED_WEIGHT: f64 = 0.02;
+const SIMULATED_WEIGHT: f64 = 0.03;
 /// Tables that are shown.
 const TABLES_SHOWN: usize = 16;
 

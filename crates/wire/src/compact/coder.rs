@@ -24,6 +24,10 @@ pub(crate) trait Sink {
     fn symbol<const N: usize>(&mut self, table: Table<N>, context: usize, symbol: usize);
     /// Puts the low bits of a value as they are; at most 56 bits.
     fn raw(&mut self, bits: u32, value: u64);
+    /// How much was put so far.
+    fn mark(&self) -> usize;
+    /// Takes back what was put since a mark.
+    fn rewind(&mut self, mark: usize);
 
     /// Puts a yes or no.
     fn bit(&mut self, table: Table<2>, context: usize, yes: bool) {
@@ -118,6 +122,14 @@ impl Sink for Writer<'_> {
             let part = (value >> bits) as u32 & ((1 << some) - 1);
             self.symbols.list.push(RAW | part << 4 | some);
         }
+    }
+
+    fn mark(&self) -> usize {
+        self.symbols.list.len()
+    }
+
+    fn rewind(&mut self, mark: usize) {
+        self.symbols.list.truncate(mark);
     }
 }
 

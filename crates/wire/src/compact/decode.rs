@@ -7,8 +7,8 @@ use super::{
     coder::SymbolReader,
     context::{self, BOOKS, Book, COMMON, HOLE_MAX, OF_MARKET, OTHERS, Seen, bits, index_of},
     encode::{
-        Against, Traded, hidden_context, loose, near_context, near_from, other, other_field, together,
-        traded_together, volumes,
+        Against, LADDER_BITS, Traded, hidden_context, loose, near_context, near_from, other, other_field,
+        together, traded_together, volumes,
     },
     layout::*,
     number::{self, Shape},
@@ -51,6 +51,7 @@ pub(crate) fn decode(
     };
     decoder.market()?;
     decoder.settle()?;
+    decoder.strays()?;
     decoder.reader.finish()
 }
 
@@ -137,6 +138,28 @@ impl Decoder<'_, '_> {
         self.change.cells.rotate_right(1);
         if let Some(waiting) = &mut self.waiting {
             waiting.cell += 1;
+        }
+        Ok(())
+    }
+
+    /// Rungs that are told by their price.
+    fn strays(&mut self) -> Result<(), PieceError> {
+        while self.reader.bit(STRAY, 0) {
+            let number = self.loose(0)?;
+            let number = u16::try_from(number).ok().filter(|&at| usize::from(at) < self.against.selections);
+            let number = SelectionNumber(number.ok_or(PieceError::Selection)?);
+            let slot = self.reader.raw(LADDER_BITS) as usize;
+            let field = *Field::LADDERS.get(slot).ok_or(PieceError::Mask)?;
+            loop {
+                let price = u32::try_from(self.loose(0)?).map(Price).ok();
+                let price = price.filter(|&price| price.is_some() && price != Price::INFINITE);
+                let price = price.ok_or(PieceError::Price)?;
+                let value = amount(number::read(&mut self.reader, ODD, 0, Shape::Usual)?)?;
+                self.push(CellKey::rung(number, field, price), value)?;
+                if !self.reader.bit(STRAY, 1) {
+                    break;
+                }
+            }
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Writing the cells of a change as symbols. [`super::decode`] reads what this writes, step by step.
 
 use oddswire_delta::MarketDelta;
-use oddswire_model::{CellChange, Field, FieldKind, Price, PriceLadder, SelectionNumber};
+use oddswire_model::{CellChange, CellKey, Field, FieldKind, Price, PriceLadder, SelectionNumber};
 
 use super::{
     coder::Sink,
@@ -11,7 +11,11 @@ use super::{
 };
 use crate::{reference::Reference, varint};
 
-/// The change says something that the compact encoding has no symbols for; it travels in the plain one.
+/// Bits that name a ladder of a stray rung.
+pub(crate) const LADDER_BITS: u32 = 3;
+
+/// The change says something that the compact encoding has no symbols for; it travels in the plain one. Inside this module
+/// it is also a price without a place on the price ladder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Unfit;
 
@@ -34,17 +38,44 @@ pub(crate) fn encode<S: Sink>(
     against: Against<'_>,
     sink: &mut S,
 ) -> Result<usize, Unfit> {
+    let mark = sink.mark();
+    if let Ok(plain) = encode_cells(change, &change.cells, &[], against, sink) {
+        return Ok(plain);
+    }
+    // Something has no place on the price ladder. That is so rare that looking for it beforehand would cost more than
+    // beginning again.
+    sink.rewind(mark);
+    let (strays, cells): (Vec<_>, Vec<_>) = change.cells.iter().partition(|cell| is_stray(cell, against));
+    encode_cells(change, &cells, &strays, against, sink)
+}
+
+/// Whether a cell is told by its price: a rung that stands on no tick, and every rung of a ladder in which such a one is held.
+fn is_stray(cell: &CellChange, Against { reference, prices, .. }: Against<'_>) -> bool {
+    let CellKey { selection, field, price } = cell.key;
+    let is_off = |price: Price| index_of(prices, u64::from(price.0)).is_none();
+    field.kind() == FieldKind::Ladder
+        && (is_off(price) || reference.rungs(selection, field).any(|(held, _)| is_off(held)))
+}
+
+fn encode_cells<S: Sink>(
+    change: &MarketDelta,
+    cells: &[CellChange],
+    strays: &[CellChange],
+    against: Against<'_>,
+    sink: &mut S,
+) -> Result<usize, Unfit> {
     let mut encoder = Encoder {
         against,
         sink,
-        cells: &change.cells,
+        cells,
         seen: Seen::default(),
         hidden: None,
         before: (0, 0),
         waiting: None,
         plain: 0,
     };
-    encoder.market(change)?;
+    encoder.market(cells, &change.cleared)?;
+    encoder.strays(strays)?;
     Ok(encoder.plain)
 }
 
@@ -67,8 +98,7 @@ struct Encoder<'a, S> {
 }
 
 impl<S: Sink> Encoder<'_, S> {
-    fn market(&mut self, change: &MarketDelta) -> Result<(), Unfit> {
-        let cells = &change.cells[..];
+    fn market(&mut self, cells: &[CellChange], cleared: &[(SelectionNumber, Field)]) -> Result<(), Unfit> {
         let of_market = cells.iter().take_while(|cell| cell.key.field.kind() == FieldKind::Market).count();
         let (of_market, mut cells) = cells.split_at(of_market);
         let find = |field| of_market.iter().find(|cell| cell.key.field == field).map(|cell| cell.value);
@@ -85,9 +115,36 @@ impl<S: Sink> Encoder<'_, S> {
                 }
             }
         }
-        let traded = self.selections(&mut cells, &change.cleared)?;
+        let traded = self.selections(&mut cells, cleared)?;
         self.market_volume(find(Field::MarketTradedVolume), traded);
         self.settle();
+        Ok(())
+    }
+
+    /// Rungs that are told by their price. Mostly there are none, and as the last symbol of a piece that costs nothing.
+    fn strays(&mut self, mut cells: &[CellChange]) -> Result<(), Unfit> {
+        while let Some(&CellChange { key, .. }) = cells.first() {
+            if usize::from(key.selection.0) >= self.against.selections {
+                return Err(Unfit);
+            }
+            self.sink.bit(STRAY, 0, true);
+            number::write(self.sink, LOOSE, 0, Shape::Usual, u64::from(key.selection.0));
+            self.sink.raw(LADDER_BITS, key.field.slot() as u64);
+            let is_same =
+                |cell: &&CellChange| cell.key.selection == key.selection && cell.key.field == key.field;
+            let (ladder, rest) = cells.split_at(cells.iter().take_while(is_same).count());
+            for (at, cell) in ladder.iter().enumerate() {
+                if at > 0 {
+                    self.sink.bit(STRAY, 1, true);
+                }
+                self.plain += 1;
+                number::write(self.sink, LOOSE, 0, Shape::Usual, u64::from(cell.key.price.0));
+                number::write(self.sink, ODD, 0, Shape::Usual, cell.value);
+            }
+            self.sink.bit(STRAY, 1, false);
+            cells = rest;
+        }
+        self.sink.bit(STRAY, 0, false);
         Ok(())
     }
 

@@ -135,6 +135,8 @@ layout! {
     UNITS: [9; 16];
     /// Cents, by what stands there.
     CENTS: [28; 24];
+    /// Whether a ladder changes beside the price ladder's ticks, and whether there is another such rung in it.
+    STRAY: [2; 2];
 }
 
 /// Number of shares of all tables.

@@ -15,6 +15,7 @@ pub(crate) mod layout;
 pub(crate) mod lead;
 pub(crate) mod model;
 pub(crate) mod number;
+mod trainer;
 mod training;
 
 pub(crate) use coder::{SymbolReader, Symbols, Writer};

@@ -7,12 +7,15 @@ use std::{
 
 use bytes::Bytes;
 
-use super::layout::{LAYOUT, SCALE, SHARES, Table};
+use super::{
+    layout::{LAYOUT, SCALE, SHARES, Table},
+    trainer,
+};
 
 /// First byte of a model: the layout of its tables.
-const LAYOUT_VERSION: u8 = 1;
+const LAYOUT_VERSION: u8 = 2;
 /// Codes are below this; a code takes six bits.
-const CODES: u8 = 64;
+pub(super) const CODES: u8 = 64;
 /// Length of a model's bytes.
 const MODEL_BYTES: usize = 1 + SHARES;
 
@@ -115,7 +118,7 @@ impl fmt::Debug for Model {
 }
 
 /// Weight of a code: four steps per factor of two.
-fn weight(code: u8) -> u64 {
+pub(super) fn weight(code: u8) -> u64 {
     (4 + u64::from(code & 3)) << (code >> 2)
 }
 
@@ -219,38 +222,12 @@ impl Counts {
             .collect()
     }
 
-    /// The model that costs what was counted the fewest bits. Symbols never seen keep a small share.
+    /// A model that costs what was counted few bits and takes little room. Symbols never seen keep a small share.
     pub fn model(&self) -> Model {
-        /// Every symbol counts as if it had been seen this often besides.
-        const PRIOR: f64 = 0.3;
-        /// Every context counts as if it had been met this often besides, with what is usual in its table: recordings
-        /// held out take 0.4 % less so.
-        const USUAL: f64 = 30.0;
         let mut bytes = vec![LAYOUT_VERSION];
-        let mut at = 0;
-        for &(_, contexts, symbols) in LAYOUT {
-            let all = &self.counts[at..at + contexts * symbols];
-            let total: f64 = all.iter().sum::<f64>() + 1e-9;
-            let usual: Vec<f64> = (0..symbols)
-                .map(|symbol| all.iter().skip(symbol).step_by(symbols).sum::<f64>() / total)
-                .collect();
-            for counts in all.chunks_exact(symbols) {
-                let smooth: Vec<f64> =
-                    counts.iter().zip(&usual).map(|(count, usual)| count + PRIOR + USUAL * usual).collect();
-                let greatest = smooth.iter().copied().fold(0.0, f64::max);
-                bytes.extend(smooth.iter().map(|count| nearest_code(count / greatest)));
-            }
-            at += contexts * symbols;
-        }
+        bytes.extend(trainer::codes(&self.counts));
         Model::from_bytes(bytes.into()).expect("a model is made in its own layout")
     }
-}
-
-/// The code whose weight comes nearest to a share of the greatest weight.
-fn nearest_code(share: f64) -> u8 {
-    let top = weight(CODES - 1) as f64;
-    let distance = |code: u8| ((weight(code) as f64 / top).ln() - share.ln()).abs();
-    (0..CODES).min_by(|&a, &b| distance(a).total_cmp(&distance(b))).unwrap_or(0)
 }
 
 #[cfg(test)]

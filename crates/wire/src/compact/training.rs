@@ -32,6 +32,15 @@ impl Sink for Notes {
             last.1 += bits;
         }
     }
+
+    fn mark(&self) -> usize {
+        self.symbols.len()
+    }
+
+    fn rewind(&mut self, mark: usize) {
+        // Raw bits that followed the last symbol kept are counted with it once more; statistics can bear that.
+        self.symbols.truncate(mark);
+    }
 }
 
 /// Counts the symbols that a change is coded in, and for a delta those of the head of a frame that holds nothing else.

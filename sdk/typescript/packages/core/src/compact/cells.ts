@@ -115,7 +115,25 @@ export function readCells(mirror: Market, changes: Changes, isDelta: boolean, ca
     setMarket(Field.MarketTradedVolume, amount(value));
   }
   settle();
+  readStrays(runners);
   finish();
+}
+
+/** Rungs beside the ladder's ticks, which are told by their price. */
+function readStrays(runners: readonly Runner[]): void {
+  while (bit(Table.Stray, 0)) {
+    const runner = runners[readLoose(0)] ?? fail('SELECTION');
+    const field = Field.Back + raw(3);
+    if (field > Field.DisplayLay) fail('MASK');
+    const rungs = runner.ladder(field);
+    do {
+      const price = readWhole();
+      if (price % INFINITE === 0) fail('PRICE');
+      const key = rungs.isHighestFirst ? -price : price;
+      const at = rungs.find(key);
+      put(runner, rungs, field, at, key, price, rungs.amountAt(at, key), readNumber(Table.Odd, 24));
+    } while (bit(Table.Stray, 1));
+  }
 }
 
 function readSelections(runners: readonly Runner[]): number {

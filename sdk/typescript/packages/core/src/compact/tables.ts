@@ -109,14 +109,16 @@ export const enum Table {
   Units = 5398,
   /** Cents, by what stands there. 28 x 24. */
   Cents = 5542,
+  /** Whether a ladder changes beside the price ladder's ticks, and whether there is another such rung in it. 2 x 2. */
+  Stray = 6214,
 }
 
 /** First byte of a model with these tables. */
-export const LAYOUT = 1;
+export const LAYOUT = 2;
 /** Contexts and symbols of each table. */
 export const SIZES = [
   1, 2, 1, 16, 9, 8, 1, 2, 1, 2, 4, 24, 9, 8, 1, 2, 4, 2, 4, 4, 8, 16, 112, 2, 40, 32, 33, 2, 80, 2,
   1, 2, 2, 3, 8, 16, 7, 2, 2, 16, 2, 4, 1, 24, 2, 3, 3, 4, 2, 16, 17, 16, 1, 16, 4, 16, 8, 2, 24, 2,
   1, 24, 8, 2, 1, 2, 2, 2, 4, 2, 2, 2, 1, 16, 6, 24, 10, 16, 54, 16, 1, 16, 60, 2, 6, 16, 2, 16, 6, 16,
-  9, 16, 3, 16, 85, 8, 1, 2, 22, 3, 3, 2, 3, 8, 9, 16, 28, 24,
+  9, 16, 3, 16, 85, 8, 1, 2, 22, 3, 3, 2, 3, 8, 9, 16, 28, 24, 2, 2,
 ];
