@@ -10,6 +10,7 @@ import {
   Changes,
   COMPACT,
   digestOf,
+  few,
   fill,
   finish,
   hello,
@@ -28,7 +29,6 @@ import {
   Selection,
   shippedModel,
   SIZES,
-  symbol,
   telemetry,
   type Figures,
   subscribe,
@@ -95,7 +95,7 @@ function codes({ input, expected }: Vector): void {
 function model({ input, frames, expected }: Vector): void {
   const bytes = input.file ? readFileSync(join(REPOSITORY, input.file)) : frames[0]!;
   try {
-    const { id, ends } = readModel(bytes);
+    const { id, ends, guesses } = readModel(bytes);
     let at = 0;
     Object.values(expected.ends as Record<string, number[]>).forEach((first, table) => {
       assert.deepEqual([...ends.subarray(at, at + first.length)], first);
@@ -103,7 +103,7 @@ function model({ input, frames, expected }: Vector): void {
       at += SIZES[2 * table]! * first.length;
     });
     assert.equal(id.toString(16).padStart(8, '0'), expected.id);
-    assert.deepEqual(shippedModel(), { id, ends }, 'the bundled model is the shipped one');
+    assert.deepEqual(shippedModel(), { id, ends, guesses }, 'the bundled model is the shipped one');
   } catch (error) {
     assert.deepEqual({ error: (error as Error).name }, expected);
   }
@@ -111,12 +111,12 @@ function model({ input, frames, expected }: Vector): void {
 
 function coder({ input, frames, expected }: Vector): void {
   const ends = Uint16Array.from(input.reads.flatMap((read: { ends?: number[] }) => read.ends ?? []));
-  begin({ id: 0, ends }, frames[0]!, 0, frames[0]!.length);
+  begin({ id: 0, ends, guesses: new Uint8Array(4 * ends.length) }, frames[0]!, 0, frames[0]!.length);
   let at = 0;
   const values = input.reads.map((read: { ends?: number[]; bits: number }) => {
     if (!read.ends) return String(raw(read.bits));
     at += read.ends.length;
-    return String(symbol(at - read.ends.length));
+    return String(few(at - read.ends.length));
   });
   const said: Record<string, unknown> = { values };
   try {
