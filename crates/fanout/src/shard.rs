@@ -89,6 +89,8 @@ struct Member {
     cursor: Revision,
     /// How many times it was given frames by name.
     given: u8,
+    /// How many frames that were.
+    answer_frames: u32,
     /// The fan-out waits to hear that it is ready.
     is_awaited: bool,
 }
@@ -160,8 +162,15 @@ impl Shard {
         if self.members.len() <= line {
             self.members.resize(line + 1, None);
         }
-        self.members[line] =
-            Some(Member { connection, chain: None, at: 0, cursor: Revision(0), given: 0, is_awaited: false });
+        self.members[line] = Some(Member {
+            connection,
+            chain: None,
+            at: 0,
+            cursor: Revision(0),
+            given: 0,
+            answer_frames: 0,
+            is_awaited: false,
+        });
     }
 
     /// A connection is gone.
@@ -406,6 +415,8 @@ impl Shard {
     ) {
         let Some(member) = self.member(connection) else { return };
         member.given = member.given.wrapping_add(1);
+        member.answer_frames = member.answer_frames.wrapping_add(frames.len() as u32);
+        let answer_frames = member.answer_frames;
         member.is_awaited = true;
         let mut prefix = Bytes::new();
         if let Some(attach) = attach {
@@ -421,6 +432,7 @@ impl Shard {
                     sequence: chain.sequence,
                     since: since.0,
                     time: chain.time,
+                    answer_frames,
                 });
                 prefix = position.finish();
             }

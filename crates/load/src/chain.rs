@@ -193,7 +193,7 @@ mod tests {
 
     fn position(revision: u64, sequence: u32, since: u64) -> Head {
         Head {
-            position: Some(proto::Position { revision, sequence, since, time: 100 }),
+            position: Some(proto::Position { revision, sequence, since, time: 100, ..Default::default() }),
             cursor: Some(revision),
             ..Head::default()
         }

@@ -195,7 +195,13 @@ mod tests {
             let mut frame = FrameBuilder::new();
             frame.advance(9, 5, 7);
             frame.cursor(Revision(40));
-            frame.position(proto::Position { revision: 50, sequence: 6, since: 1, time: 2_400 });
+            frame.position(proto::Position {
+                revision: 50,
+                sequence: 6,
+                since: 1,
+                time: 2_400,
+                ..Default::default()
+            });
             frame.heartbeat(&proto::Heartbeat {
                 revision: 41,
                 freshness_ms: Some(3),

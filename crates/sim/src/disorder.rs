@@ -12,13 +12,27 @@ const MOVED_MAX: u64 = 2;
 /// Most frames of a chain that are lost one after the other, for the same reason.
 const LOST_MAX: u32 = 3;
 
+/// What guards a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The low bits of the group's sequence.
+    Chain,
+    /// The whole of it.
+    Heartbeat,
+    /// The count of answers.
+    Answer,
+}
+
 /// Frames on a line that are not where they were sent.
 ///
-/// Only frames that are counted are lost, repeated or overtaken: those of the group's chain and heartbeats, which
-/// sequences guard. Answers and catch-ups are not counted, and nothing stays back across one of them: it may set the
-/// position to any sequence.
+/// Only frames of the group's chain and heartbeats are repeated or overtaken, which sequences guard. Nothing stays back
+/// across an answer or a catch-up: it may set the position to any sequence. For the same reason whatever is lost with an
+/// answer is lost to the next heartbeat, which names the whole sequence: of frames in between, two bits might pass for those
+/// that follow.
 #[derive(Debug, Default)]
 pub(crate) struct Disorder {
+    /// An answer was lost, and so is what follows it.
+    is_deaf: bool,
     /// Frames lost since the last that came through.
     lost: u32,
     /// A frame that was overtaken, and how many are to pass it yet.
@@ -29,12 +43,20 @@ pub(crate) struct Disorder {
 
 impl Disorder {
     /// The frames that come through when this one has been sent, in their order.
-    pub(crate) fn pass(&mut self, frame: &Bytes, is_counted: bool, faults: &mut Faults) -> Vec<Bytes> {
+    pub(crate) fn pass(&mut self, frame: &Bytes, kind: Kind, faults: &mut Faults) -> Vec<Bytes> {
         let mut through = Vec::new();
-        if !is_counted {
+        if kind == Kind::Answer {
             through.extend(self.held.take().map(|(_, held)| held));
-            through.push(frame.clone());
-            *self = Self::default();
+            let is_lost = faults.strikes(Fault::DropAnswer);
+            if !is_lost {
+                through.push(frame.clone());
+            }
+            *self = Self { is_deaf: is_lost || self.is_deaf, ..Self::default() };
+            return through;
+        }
+        if self.is_deaf {
+            self.is_deaf = kind == Kind::Chain;
+            through.extend(Some(frame.clone()).filter(|_| !self.is_deaf));
             return through;
         }
         let is_calm = self.held.is_none() && self.echo.is_none();

@@ -28,6 +28,10 @@ macro_rules! faults {
 faults! {
     /// A frame is lost on the way, and the connection lives on.
     DropFrame = 35, 15_000;
+    /// An answer, or a part of one, is lost on the way: what is neither of a group's chain nor a heartbeat.
+    DropAnswer = 30, 150_000;
+    /// A client's message is lost on the way.
+    DropMessage = 30, 100_000;
     /// A frame arrives twice.
     DuplicateFrame = 35, 15_000;
     /// A frame is overtaken by later ones.
@@ -141,7 +145,7 @@ impl Faults {
 
     /// Frames may be missing, twice, or in another order than sent, inside a connection.
     pub(crate) fn are_frames_moved(&self) -> bool {
-        [Fault::DropFrame, Fault::DuplicateFrame, Fault::ReorderFrames]
+        [Fault::DropFrame, Fault::DropAnswer, Fault::DuplicateFrame, Fault::ReorderFrames]
             .into_iter()
             .any(|fault| self.is_on(fault))
     }

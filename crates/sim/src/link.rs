@@ -35,8 +35,17 @@ pub(crate) struct Link {
 
 impl Link {
     /// `is_wide`: for snapshots so large that a narrow line would take longer for them than a gateway may be silent.
-    pub(crate) fn new(client: usize, gateway_life: u64, is_wide: bool, random: &mut Random) -> Self {
+    ///
+    /// What the gateway says before the client's end stands waits for it.
+    pub(crate) fn new(
+        now_ms: u64,
+        client: usize,
+        gateway_life: u64,
+        is_wide: bool,
+        random: &mut Random,
+    ) -> Self {
         let bytes_per_ms = *random.pick(&[32, 100, 500, 10_000]);
+        let latency_ms = *random.pick(&[1, 5, 20, 60, 200]);
         Self {
             client,
             gateway_life,
@@ -45,9 +54,9 @@ impl Link {
             unsent: 0,
             stalled_until_ms: 0,
             line_free_ms: 0,
-            last_down_ms: 0,
+            last_down_ms: now_ms + 2 * latency_ms,
             last_up_ms: 0,
-            latency_ms: *random.pick(&[1, 5, 20, 60, 200]),
+            latency_ms,
             bytes_per_ms: if is_wide { bytes_per_ms.max(500) } else { bytes_per_ms },
             disorder: Disorder::default(),
         }

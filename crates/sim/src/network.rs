@@ -6,6 +6,7 @@ use oddswire_session::Connection;
 use oddswire_wire::{LeadBytes, decode_frame, limits::FRAMES_JOINED_MAX};
 
 use crate::{
+    disorder::Kind,
     fault::Fault,
     gateway::Gateway,
     happening::Happening,
@@ -18,6 +19,10 @@ const FRAMES_AT_ONCE_MAX: usize = MAX_CONTROL_FRAMES + FRAMES_JOINED_MAX + 2;
 
 /// Most deliveries that a socket has not got rid of: a frame of the group, and what was sent by name behind it.
 const UNSENT_MAX: usize = 2;
+
+/// Most heartbeats that a client may take while it waits for something and no answer comes [SYNC-7]. A line may repeat each of
+/// them.
+const HEARTBEATS_WAITED_MAX: u32 = 6;
 
 /// First byte of a client's subscribe.
 const SUBSCRIBE_TAG: u8 = 2 << 3 | 2;
@@ -34,7 +39,7 @@ impl Simulation {
         }
         let now_ms = self.schedule.now_ms();
         let is_wide = self.faults.is_on(Fault::LargeMarkets);
-        let mut link = Link::new(client, self.gateway.life, is_wide, &mut self.network);
+        let mut link = Link::new(now_ms, client, self.gateway.life, is_wide, &mut self.network);
         let number = self.links.len() as LinkNumber;
         let id = ConnectionId::new(0, number as u32, 0);
         self.gateway.fanout.connect(now_ms, id);
@@ -65,6 +70,7 @@ impl Simulation {
         subject.is_unchanged = true;
         subject.is_resuming = subject.subscriptions.len() > 1;
         subject.heard_ms = now_ms;
+        subject.heartbeats_waited = 0;
         self.speak(client);
     }
 
@@ -82,6 +88,9 @@ impl Simulation {
             if !is_subscribe && self.faults.strikes(Fault::DuplicateMessage) {
                 let again = Happening::Message { link: number, bytes: bytes.clone() };
                 self.schedule.at(at_ms, again);
+            }
+            if self.faults.strikes(Fault::DropMessage) {
+                continue;
             }
             let mut bytes = bytes;
             if self.faults.strikes(Fault::FlipMessage) {
@@ -232,7 +241,7 @@ impl Simulation {
             }
             let at_ms = self.links[number as usize].arrival(left_ms, extra_ms);
             let disorder = &mut self.links[number as usize].disorder;
-            for mut bytes in disorder.pass(frame, is_counted(frame), &mut self.faults) {
+            for mut bytes in disorder.pass(frame, kind_of(frame), &mut self.faults) {
                 if self.faults.strikes(Fault::FlipFrame) {
                     bytes = flip(&bytes, self.faults.random(Fault::FlipFrame).next());
                 }
@@ -245,15 +254,21 @@ impl Simulation {
         let client = self.links[link as usize].client;
         let now_ms = self.now_ms();
         // Where the horizon moves, it may pass a cursor between two answers of one connection.
-        let may_be_refused = self.faults.are_frames_harmed() || self.faults.is_on(Fault::HorizonAdvance);
+        let may_be_refused = self.faults.are_frames_harmed()
+            || self.faults.is_on(Fault::DropMessage)
+            || self.faults.is_on(Fault::HorizonAdvance);
         let subject = &mut self.clients[client];
         if subject.link != Some(link) || subject.session.connection() == Connection::Disconnected {
             return Ok(());
         }
-        let taken = subject.session.handle_frame(now_ms, bytes);
+        let taken = subject.session.handle_frame(now_ms, bytes.clone());
         if taken.is_ok() {
             subject.heard_ms = now_ms;
             subject.frames += 1;
+            let heartbeats = subject.wait_for_answer(&bytes);
+            if heartbeats > HEARTBEATS_WAITED_MAX && !self.faults.are_bytes_flipped() {
+                return Err(format!("client {client} waits for an answer, {heartbeats} heartbeats long"));
+            }
         }
         self.speak(client);
         self.check_frame(client)?;
@@ -292,11 +307,12 @@ impl Simulation {
     }
 }
 
-/// Whether a frame is one of its group's chain or a heartbeat.
-fn is_counted(frame: &Bytes) -> bool {
-    decode_frame(frame.clone()).is_ok_and(|frame| {
-        frame.advance.is_some() || LeadBytes::of(&frame) != Ok(None) || frame.heartbeat.is_some()
-    })
+fn kind_of(frame: &Bytes) -> Kind {
+    match decode_frame(frame.clone()) {
+        Ok(frame) if frame.heartbeat.is_some() => Kind::Heartbeat,
+        Ok(frame) if frame.advance.is_some() || LeadBytes::of(&frame) != Ok(None) => Kind::Chain,
+        _ => Kind::Answer,
+    }
 }
 
 /// The same bytes but for one bit.

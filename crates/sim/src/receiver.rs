@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use oddswire_fanout::RATES_MS;
 use oddswire_model::{Depth, MarketNumber, Revision, StatusEdge, Topic, View};
 use oddswire_session::{Backoff, ClientConfig, ClientSession, SubscriptionRequest};
+use oddswire_wire::decode_frame;
 use rustc_hash::FxHashMap;
 
 use crate::{link::LinkNumber, random::Random};
@@ -40,6 +42,8 @@ pub(crate) struct Receiver {
     pub(crate) epoch: u64,
     pub(crate) seen: FxHashMap<(u64, MarketNumber), Seen>,
     pub(crate) frames: u64,
+    /// Heartbeats taken since the last answer, while not everything was live.
+    pub(crate) heartbeats_waited: u32,
     /// Gaps that it has noticed.
     pub(crate) gaps: u64,
     /// The time that is planned for the next timeout.
@@ -62,6 +66,7 @@ impl Receiver {
             epoch: 0,
             seen: FxHashMap::default(),
             frames: 0,
+            heartbeats_waited: 0,
             gaps: 0,
             wake_ms: u64::MAX,
             random: Random::new(seed, 0x3000 + number as u64),
@@ -71,6 +76,19 @@ impl Receiver {
             receiver.subscribe(subscription);
         }
         receiver
+    }
+
+    /// Counts the heartbeats for which the client has waited, after a frame that it has taken.
+    pub(crate) fn wait_for_answer(&mut self, bytes: &Bytes) -> u32 {
+        if self.session.is_synced() {
+            self.heartbeats_waited = 0;
+        } else if let Ok(frame) = decode_frame(bytes.clone()) {
+            if frame.position.is_some() || frame.subscribed.is_some() {
+                self.heartbeats_waited = 0;
+            }
+            self.heartbeats_waited += u32::from(frame.heartbeat.is_some());
+        }
+        self.heartbeats_waited
     }
 
     /// The user looks at something else.

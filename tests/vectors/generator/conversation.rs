@@ -309,7 +309,19 @@ pub(crate) fn subscribed(subscription: u32, markets: u32, resume: Resume) -> Fra
 
 /// Says where the receiver stands.
 pub(crate) fn position(frame: &mut FrameBuilder, revision: u64, sequence: u32, since: u64) {
-    frame.position(proto::Position { revision, sequence, since, time: FRAME_TIME_MS / TIME_STEP_MS });
+    counted_position(frame, revision, sequence, since, 0);
+}
+
+/// Says where the receiver stands, and how many frames it was sent that are not of the chain.
+pub(crate) fn counted_position(
+    frame: &mut FrameBuilder,
+    revision: u64,
+    sequence: u32,
+    since: u64,
+    answer_frames: u32,
+) {
+    let time = FRAME_TIME_MS / TIME_STEP_MS;
+    frame.position(proto::Position { revision, sequence, since, time, answer_frames });
     frame.cursor(Revision(revision));
 }
 

@@ -11,8 +11,8 @@ use super::{
     Case,
     client_messages::EPOCH,
     conversation::{
-        Conversation, HELD, SEQUENCE, book, catch_up_of, delta_of, empty_book, heartbeat, later, next,
-        position, rung, snapshot_of, subscribed, welcome,
+        Conversation, HELD, SEQUENCE, book, catch_up_of, counted_position, delta_of, empty_book, heartbeat,
+        later, next, position, rung, snapshot_of, subscribed, welcome,
     },
 };
 
@@ -38,7 +38,7 @@ pub(crate) fn cases() -> Vec<Case> {
         position(&mut frame, 12, SEQUENCE + 2, 0);
         frame
     };
-    let mut cases = Vec::with_capacity(21);
+    let mut cases = Vec::with_capacity(23);
     cases.push(
         new("gap", "A frame is lost: the next one does not follow. Everything since the cursor is asked for once; frames before the catch-up are passed over.", &["FRAME-4", "SYNC-2", "CUR-3"])
             .hold(&[&held])
@@ -112,6 +112,40 @@ pub(crate) fn cases() -> Vec<Case> {
         .receive("the catch-up that was asked for again", caught_up(HELD))
         .receive("a heartbeat", heartbeat(12, SEQUENCE + 2))
         .case_ending_with(&[&second]),
+    );
+    let mut short = FrameBuilder::new();
+    counted_position(&mut short, 12, SEQUENCE + 2, 11, 5);
+    let mut again = FrameBuilder::new();
+    counted_position(&mut again, 12, SEQUENCE + 2, HELD, 6);
+    again.pieces(&catch_up_of(&second, HELD, View::FULL).0);
+    cases.push(
+        new(
+            "answer-frames",
+            "A position says that it is the fifth frame of its kind, and it is the fourth to arrive: what is missing may be part of a catch-up.",
+            &["CUR-6"],
+        )
+        .hold(&[&held])
+        .receive("a delta", next(1, SEQUENCE + 1, &first_piece))
+        .receive("a position without the snapshot that came before it", short)
+        .receive("the catch-up", again)
+        .case_ending_with(&[&second]),
+    );
+    let mut short = FrameBuilder::new();
+    counted_position(&mut short, 12, SEQUENCE + 2, HELD, 6);
+    cases.push(
+        new(
+            "answer-frames-of-a-subscription",
+            "A frame that belongs to a subscription is missing: its markets come in a view that no catch-up brings.",
+            &["CUR-6"],
+        )
+        .hold(&[&held])
+        .step_with(
+            "subscribe",
+            json!({ "subscription": 2, "topics": ["market/1.24"], "view": "full", "rate_ms": 0 }),
+        )
+        .receive("the second is subscribed", subscribed(2, 1, Resume::Unspecified))
+        .receive("where the receiver stands, without the market", short)
+        .case_lost(),
     );
     let mut lost = new(
         "catch-up-lost-again",

@@ -76,12 +76,14 @@ impl ClientSession {
             return Ok(());
         }
         self.stats.frames += 1;
-        if self.joined.is_empty() {
-            return self.apply_frame(now_ms, frame);
-        }
         let mut parts = std::mem::take(&mut self.joined);
         parts.push(bytes);
-        self.apply_frame(now_ms, decode_joined(&parts)?)
+        let frame = if parts.len() == 1 { frame } else { decode_joined(&parts)? };
+        let is_lead = !matches!(LeadBytes::of(&frame), Ok(None));
+        if !is_lead && frame.advance.is_none() && frame.heartbeat.is_none() {
+            self.answer_frames = self.answer_frames.wrapping_add(parts.len() as u32);
+        }
+        self.apply_frame(now_ms, frame)
     }
 
     fn apply_frame(&mut self, now_ms: u64, frame: proto::ServerFrame) -> Result<(), ClientError> {
@@ -114,18 +116,30 @@ impl ClientSession {
         let lead = lead.transpose().map_err(malformed)?;
         // A frame about the only market held does not fit a receiver who holds several.
         let fits = lead.as_ref().is_none_or(|lead| lead.market().is_some() || self.mirrors.len() == 1);
-        if !fits || !self.follows(&frame, lead.as_ref()) {
-            return self.lost(frame.position.is_some());
+        let is_short = frame.position.is_some_and(|position| {
+            position.answer_frames != 0 && position.answer_frames != self.answer_frames
+        });
+        if !fits || is_short || !self.follows(&frame, lead.as_ref()) {
+            return self.lost(frame.position, is_short);
         }
         for &number in &frame.removed {
             self.remove(MarketNumber(number));
         }
         let is_lead = lead.is_some();
         let has_deltas = is_lead || piece::pieces(&frame).next().is_some();
+        if (frame.position.is_some() || has_deltas && self.awaits_position) && !self.is_answered() {
+            // From here on markets come in the view of those subscriptions that are answered. A cursor from before that
+            // does not vouch for them.
+            self.holds_leavers = true;
+        }
         self.apply_pieces(&frame, lead)?;
-        if frame.position.is_some() && self.unsubscribing == 0 && self.is_answered() {
+        self.awaits_position &= frame.position.is_none();
+        if frame.position.is_some() && self.is_answered() {
             // The catch-up has named what left.
             self.holds_leavers = false;
+            if self.awaited.is_empty() {
+                self.heartbeats_unanswered = 0;
+            }
         }
         let advanced =
             self.position.filter(|_| is_lead || frame.advance.is_some()).map(|(revision, _)| revision);
@@ -196,8 +210,6 @@ impl ClientSession {
             let is_held = position.since == 0 || self.complete.is_some_and(|held| held.0 >= position.since);
             self.position = Some((Revision(position.revision), position.sequence));
             self.frame_time = position.time;
-            self.awaits_position = false;
-            self.heartbeats_unanswered = 0;
             return is_held;
         }
         let advance = match (lead.map(LeadReader::head), frame.advance) {
@@ -232,10 +244,17 @@ impl ClientSession {
     ///
     /// Where the gateway may follow the markets in other lanes than this session knows of, a catch-up would be in a
     /// view that is not the one held: then only a new connection helps, on which every subscription is named again.
-    fn lost(&mut self, is_catch_up: bool) -> Result<(), ClientError> {
-        if is_catch_up || !self.is_answered() || self.awaits_position || self.holds_leavers {
+    ///
+    /// A catch-up that is short of frames can be had again; one that begins too late cannot.
+    fn lost(&mut self, position: Option<proto::Position>, is_short: bool) -> Result<(), ClientError> {
+        if position.is_some() && !is_short
+            || !self.is_answered()
+            || self.awaits_position
+            || self.holds_leavers
+        {
             return Err(ClientError::Lost);
         }
+        self.answer_frames = position.map_or(self.answer_frames, |position| position.answer_frames);
         if self.position.take().is_none() {
             // Asked for already, or not told yet where the session stands.
             return Ok(());

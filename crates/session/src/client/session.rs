@@ -151,6 +151,8 @@ pub struct ClientSession {
     pub(super) holds_leavers: bool,
     /// A subscription was answered, and where the session stands with it has not been said.
     pub(super) awaits_position: bool,
+    /// Frames of this connection that were neither of the chain nor a heartbeat.
+    pub(super) answer_frames: u32,
     /// Markets whose snapshot was asked for.
     pub(super) awaited: BTreeSet<MarketNumber>,
     /// Heartbeats since the last answer, while something is unanswered.
@@ -187,6 +189,7 @@ impl ClientSession {
             unsubscribing: 0,
             holds_leavers: false,
             awaits_position: false,
+            answer_frames: 0,
             awaited: BTreeSet::new(),
             heartbeats_unanswered: 0,
             stats: SessionStats::default(),
@@ -247,6 +250,7 @@ impl ClientSession {
         self.joined.clear();
         self.position = None;
         self.awaits_position = false;
+        self.answer_frames = 0;
         self.heartbeats_unanswered = 0;
         self.is_resumed = false;
         self.transmits.clear();
@@ -483,7 +487,7 @@ mod tests {
             encoder.encode(&change, None, &market, Encoding::Plain, &mut bytes);
         }
         frame.pieces(&bytes);
-        frame.position(proto::Position { revision: 5, sequence: 0, since: 0, time: 0 });
+        frame.position(proto::Position { revision: 5, ..Default::default() });
         frame.finish()
     }
 
@@ -550,7 +554,7 @@ mod tests {
         frame.subscribed(proto::Subscribed { subscription: 2, ended: true, ..Default::default() });
         session.handle_frame(50, frame.finish()).unwrap();
         let mut frame = FrameBuilder::new();
-        frame.position(proto::Position { revision: 6, sequence: 0, since: 5, time: 0 });
+        frame.position(proto::Position { revision: 6, since: 5, ..Default::default() });
         frame.removed(vec![1]);
         session.handle_frame(50, frame.finish()).unwrap();
         session.disconnected();

@@ -322,7 +322,7 @@ mod tests {
         encoder.encode(&change, None, &market, Encoding::Plain, &mut pieces);
         let mut first = FrameBuilder::new();
         first.pieces(&pieces);
-        first.position(proto::Position { revision: 4, sequence: 0, since: 0, time: 0 });
+        first.position(proto::Position { revision: 4, ..Default::default() });
 
         let before = market.clone();
         market.set(CellKey::market(Field::InPlay), 1, Revision(5));

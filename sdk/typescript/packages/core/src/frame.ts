@@ -33,7 +33,7 @@ const SERVER_FRAME = [
   'Q', // 5 lead, in eight bytes
   'u', // 6 advance
   'u', // 7 cursor
-  'uuuu', // 8 position: revision, sequence, since, time
+  'uuuuu', // 8 position: revision, sequence, since, time, answer frames
   ['u', 's', 'u', 'iz', 'uusszus'], // 9 definition: market, id, first selection, selections, attributes
   'b', // 10 snapshots
   'b', // 11 deltas

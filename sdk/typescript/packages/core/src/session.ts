@@ -168,6 +168,8 @@ export const ClientSession = function ({ agent, clock, compact = true }: Session
   let holdsLeavers = false;
   /** A subscription was answered, and where the session stands with it has not been said [SUB-3]. */
   let awaitsPosition = false;
+  /** Frames of this connection that were neither of the chain nor a heartbeat [CUR-6]. */
+  let answerFrames = 0;
   /** Heartbeats since the last answer, while something is unanswered. */
   let heartbeatsUnanswered = 0;
   /** Some market or subscription is not live that may be when the cursor moves. */
@@ -228,6 +230,7 @@ export const ClientSession = function ({ agent, clock, compact = true }: Session
     messages = [];
     resyncs = [];
     awaitsPosition = false;
+    answerFrames = 0;
   };
 
   const subscriptionsChanged = (): void => {
@@ -319,8 +322,6 @@ export const ClientSession = function ({ agent, clock, compact = true }: Session
       revision = position[1] ?? 0;
       sequence = position[2] ?? 0;
       frameTime = position[4] ?? 0;
-      awaitsPosition = false;
-      heartbeatsUnanswered = 0;
       // A catch-up stands on its own, if it begins no later than where this session ends.
       return !position[3] || (complete ?? -1) >= position[3];
     }
@@ -346,8 +347,9 @@ export const ClientSession = function ({ agent, clock, compact = true }: Session
    * Where the gateway may follow the markets in other views than this session knows of, a catch-up would not be in the
    * view that is held: then only a new connection helps, on which every subscription is named again.
    */
-  const lost = (position: Values | undefined): void => {
-    if (position || !isAnswered() || awaitsPosition || holdsLeavers) fail('LOST');
+  const lost = (position: Values | undefined, isShort: boolean): void => {
+    if ((position && !isShort) || !isAnswered() || awaitsPosition || holdsLeavers) fail('LOST');
+    if (position) answerFrames = position[5];
     // Asked for already, or not told yet where the session stands.
     if (sequence === undefined) return;
     sequence = undefined;
@@ -521,7 +523,8 @@ export const ClientSession = function ({ agent, clock, compact = true }: Session
       if (joined.length >= FRAMES_JOINED_MAX) fail('TOO_MANY_JOINED');
       return;
     }
-    if (joined.length > 0) frame = readFrame(join(joined.splice(0)));
+    const parts = joined.length;
+    if (parts > 0) frame = readFrame(join(joined.splice(0)));
     seen.frames++;
     const { fields, pieces } = frame;
     const heartbeat: Values | undefined = fields[2]?.[0];
@@ -533,25 +536,31 @@ export const ClientSession = function ({ agent, clock, compact = true }: Session
     if (drain) events.push({ type: 'drain', reconnectAfterMs: drain[1] ?? 0 });
     if (connection !== 'established') {
       // A gateway that is going away says so to those it has not greeted yet, too.
-      if (error || drain) return;
-      fail('NOT_WELCOMED');
+      if (!error && !drain) fail('NOT_WELCOMED');
+      answerFrames += parts || 1;
+      return;
     }
     if (fields[24]) subscribed(fields[24][0]);
     const lead = readLead(model, frame);
+    const isAdvanced = lead || fields[6] !== undefined;
+    if (!isAdvanced && !heartbeat) answerFrames = (answerFrames + (parts || 1)) >>> 0;
+    const isShort = Boolean(position?.[5]) && position![5] !== answerFrames;
     // A frame about the only market held does not fit a receiver who holds several.
-    if ((lead && lead.market === undefined && held.size !== 1) || !follows(fields, heartbeat, position, lead)) return lost(position);
+    if ((lead && lead.market === undefined && held.size !== 1) || isShort || !follows(fields, heartbeat, position, lead)) return lost(position, isShort);
     for (const number of fields[20] ?? NONE) remove(number);
     const hasPieces = pieces.length > 0 || lead;
     if (hasPieces) takePieces(frame, lead);
     const isIdle = isAnswered();
-    // The catch-up has named what left.
-    if (position && isIdle) holdsLeavers = false;
+    // The catch-up has named what left. While it is not for all subscriptions, markets come in the view of those that are
+    // answered, and a cursor from before does not vouch for them.
+    if (position || (!isIdle && awaitsPosition && pieces.length > 0)) holdsLeavers = !isIdle;
+    if (position) awaitsPosition = false;
+    if (position && isIdle && awaited.size === 0) heartbeatsUnanswered = 0;
     if (heartbeat) {
       vouchedMs = heartbeat[2] === undefined ? undefined : nowMs - heartbeat[2];
       clockOffsetMs = Math.min(clockOffsetMs, nowMs - (heartbeat[3] ?? 0));
       askAgain();
     }
-    const isAdvanced = lead || fields[6] !== undefined;
     if (hasPieces && isAdvanced && clockOffsetMs < Infinity) seen.applyDelayMs.add(nowMs - clockOffsetMs - 10 * frameTime);
     const reached = fields[7] ?? (isAdvanced ? revision : (position ?? heartbeat)?.[1]);
     // Without a position nothing is known to be complete: the gateway has not said where the session stands, or frames
