@@ -126,8 +126,8 @@ impl PieceEncoder {
     ///
     /// `baseline` is needed for deltas: the market at the delta's base and the view it was made for.
     /// `target` is the market after the change. The cells of the change must be in canonical order,
-    /// as `diff`, `catch_up` and `snapshot` leave them. A change that the compact encoding cannot say, or says at
-    /// greater length, is encoded in the plain one; every receiver reads both.
+    /// as `diff`, `catch_up` and `snapshot` leave them. A change that the compact encoding says at greater length is
+    /// encoded in the plain one; every receiver reads both.
     pub fn encode(
         &mut self,
         change: &MarketDelta,
@@ -159,8 +159,8 @@ impl PieceEncoder {
     }
 
     /// Appends a change in the compact encoding, whether or not that is shorter, for whoever tests decoders.
-    /// [`PieceEncoder::encode`] tells about the arguments and what is returned; `None` when the compact encoding cannot
-    /// say the change.
+    /// [`PieceEncoder::encode`] tells about the arguments and what is returned; `None` when the change
+    /// names selections that the target does not have, or more cells than the bytes allow.
     pub fn encode_compact(
         &mut self,
         change: &MarketDelta,
@@ -183,7 +183,7 @@ impl PieceEncoder {
     ) -> Option<(Option<Lead>, usize)> {
         let is_delta = matches!(change.base, Base::At(_));
         self.symbols.clear();
-        let sink = &mut Writer { model: &self.model, symbols: &mut self.symbols };
+        let sink = &mut Writer::new(&self.model, &mut self.symbols);
         if is_delta {
             write_age(sink, self.frame_time.saturating_sub(change.published_ms / TIME_STEP_MS));
         }

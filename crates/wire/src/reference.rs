@@ -1,6 +1,6 @@
 //! What both ends hold already.
 
-use oddswire_model::{Field, Market, Price, PriceLadder, Rung, SelectionNumber, View};
+use oddswire_model::{Field, Market, Price, PriceLadder, Rung, Selection, SelectionNumber, View};
 
 /// A market as a view shows it, or nothing. Values of a piece are coded as differences to it: for a delta it is the
 /// baseline in the view, which the receiver holds; for snapshots and catch-ups it is nothing.
@@ -19,6 +19,7 @@ impl<'a> Reference<'a> {
     }
 
     /// Whether nothing is held.
+    #[inline]
     pub(crate) fn is_nothing(self) -> bool {
         self.market.is_none()
     }
@@ -33,49 +34,92 @@ impl<'a> Reference<'a> {
         self.market.filter(|(_, view)| view.shows(field)).map_or(0, |(market, _)| market.value(field))
     }
 
+    /// What is held of a selection.
+    #[inline]
+    pub(crate) fn selection(self, number: SelectionNumber) -> Held<'a> {
+        match self.market {
+            Some((market, view)) => Held { selection: market.selection(number), view },
+            None => Held { selection: None, view: View::FULL },
+        }
+    }
+
     /// Value of a selection's field, 0 when the view shows none.
+    #[inline]
     pub(crate) fn value(self, selection: SelectionNumber, field: Field) -> u64 {
-        let held = self.market.filter(|(_, view)| view.shows(field));
-        held.and_then(|(market, _)| market.selection(selection)).map_or(0, |selection| selection.value(field))
+        self.selection(selection).value(field)
+    }
+
+    /// Price of the best rung that the view shows.
+    #[inline]
+    pub(crate) fn best(self, selection: SelectionNumber, field: Field) -> Option<Price> {
+        self.selection(selection).best(field)
+    }
+
+    /// Amount at a price as the view shows it, 0 when the view shows none.
+    #[inline]
+    pub(crate) fn volume(self, selection: SelectionNumber, field: Field, price: Price) -> u64 {
+        self.selection(selection).volume(field, price)
+    }
+}
+
+/// A selection as a view shows it, or nothing.
+#[derive(Clone, Copy)]
+pub(crate) struct Held<'a> {
+    selection: Option<&'a Selection>,
+    view: View,
+}
+
+impl<'a> Held<'a> {
+    /// Value of a field, 0 when the view shows none.
+    #[inline]
+    pub(crate) fn value(self, field: Field) -> u64 {
+        match self.selection {
+            Some(selection) if self.view.shows(field) => selection.value(field),
+            _ => 0,
+        }
     }
 
     /// The rungs of a ladder that the view shows, with the amounts that it shows.
     #[inline]
-    pub(crate) fn rungs(self, selection: SelectionNumber, field: Field) -> Rungs<'a> {
-        let shown = self.market.and_then(|(market, view)| {
-            let entries = market.selection(selection)?.ladder(field).entries();
-            Some(Rungs { entries, left: view.rungs(field), view })
-        });
-        shown.unwrap_or(Rungs { entries: &[], left: 0, view: View::FULL })
+    pub(crate) fn rungs(self, field: Field) -> Rungs<'a> {
+        let Self { selection, view } = self;
+        match selection {
+            Some(selection) => {
+                Rungs { entries: selection.ladder(field).entries(), left: view.rungs(field), view }
+            }
+            None => Rungs { entries: &[], left: 0, view },
+        }
     }
 
     /// Price of the best rung that the view shows.
-    pub(crate) fn best(self, selection: SelectionNumber, field: Field) -> Option<Price> {
-        let (market, view) = self.market?;
-        if view.rungs(field) == 0 {
+    #[inline]
+    pub(crate) fn best(self, field: Field) -> Option<Price> {
+        let selection = self.selection?;
+        if self.view.rungs(field) == 0 {
             return None;
         }
-        market.selection(selection)?.ladder(field).best().map(|rung| rung.price)
+        selection.ladder(field).best().map(|rung| rung.price)
     }
 
     /// Whether the view shows no rung of a ladder.
-    pub(crate) fn is_without(self, selection: SelectionNumber, field: Field) -> bool {
-        self.best(selection, field).is_none()
+    #[inline]
+    pub(crate) fn is_without(self, field: Field) -> bool {
+        self.best(field).is_none()
     }
 
     /// Whether the view shows no offer to back or lay.
-    pub(crate) fn is_without_offers(self, selection: SelectionNumber) -> bool {
-        self.is_without(selection, Field::Back) && self.is_without(selection, Field::Lay)
+    #[inline]
+    pub(crate) fn is_without_offers(self) -> bool {
+        self.is_without(Field::Back) && self.is_without(Field::Lay)
     }
 
     /// Amount at a price as the view shows it, 0 when the view shows none.
-    pub(crate) fn volume(self, selection: SelectionNumber, field: Field, price: Price) -> u64 {
-        let Some((market, view)) = self.market else { return 0 };
-        let Some(held) = market.selection(selection) else { return 0 };
-        match view.rungs(field) {
+    pub(crate) fn volume(self, field: Field, price: Price) -> u64 {
+        let Some(selection) = self.selection else { return 0 };
+        match self.view.rungs(field) {
             0 => 0,
-            usize::MAX => view.shown_volume(held.ladder(field).volume(price)),
-            _ => self.rungs(selection, field).find(|rung| rung.0 == price).map_or(0, |rung| rung.1),
+            usize::MAX => self.view.shown_volume(selection.ladder(field).volume(price)),
+            _ => self.rungs(field).find(|rung| rung.0 == price).map_or(0, |rung| rung.1),
         }
     }
 }
@@ -101,6 +145,49 @@ impl Rungs<'_> {
                 return Some((rung.price, self.view.shown_volume(rung.volume)));
             }
             self.entries = rest;
+        }
+        None
+    }
+
+    /// Takes the rungs that stand before a price: how many, and the price of the last of them.
+    #[inline]
+    pub(crate) fn pass(&mut self, price: Price, highest_first: bool) -> (usize, Option<Price>) {
+        // Turned over, prices of either kind of ladder ascend.
+        let turn = if highest_first { u32::MAX } else { 0 };
+        let end = price.0 ^ turn;
+        let (mut passed, mut last, mut taken) = (0, None, 0);
+        for rung in self.entries {
+            if rung.volume > 0 {
+                if rung.price.0 ^ turn >= end || passed == self.left {
+                    break;
+                }
+                passed += 1;
+                last = Some(rung.price);
+            }
+            taken += 1;
+        }
+        self.entries = &self.entries[taken..];
+        self.left -= passed;
+        (passed, last)
+    }
+
+    /// Takes so many rungs; the price of the last of them, `None` if there are fewer.
+    #[inline]
+    pub(crate) fn take_many(&mut self, count: usize) -> Option<Price> {
+        if count > self.left {
+            return None;
+        }
+        let (mut left, mut taken) = (count, 0);
+        for rung in self.entries {
+            taken += 1;
+            if rung.volume > 0 {
+                left -= 1;
+                if left == 0 {
+                    self.entries = &self.entries[taken..];
+                    self.left -= count;
+                    return Some(rung.price);
+                }
+            }
         }
         None
     }

@@ -1108,12 +1108,13 @@ fn damaged() -> Vec<Case> {
             .unwrap_or_else(|| panic!("no bytes are refused as {error_name}"));
         cases.push(refused(name, about, error_name, &held, &body));
     }
+    let longer = [good, &[0]].concat();
     cases.push(refused(
         "compact-byte-more",
         "A good piece with a byte more.",
-        "CODER",
+        &name_of(&read(&longer, &held)),
         &held,
-        &[good, &[0]].concat(),
+        &longer,
     ));
     cases.push(refused(
         "compact-byte-less",

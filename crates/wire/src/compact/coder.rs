@@ -7,7 +7,7 @@
 
 use super::{
     layout::{SCALE, SCALE_BITS, Table},
-    model::Model,
+    model::{HINT_BITS, Hints, Model, Parts},
 };
 use crate::piece::PieceError;
 
@@ -72,46 +72,43 @@ impl Symbols {
     }
 }
 
-/// For every frequency, 2^(31 + s) / frequency rounded up, where 2^s is the least power of two that is no less than it.
-static RECIPROCALS: [u32; SCALE as usize + 1] = {
-    let mut reciprocals = [0; SCALE as usize + 1];
-    let mut frequency = 2;
+/// For every frequency, 2^(31 + s) / frequency rounded up, where 2^s is the least power of two that is no less than it;
+/// and 31 + s.
+static RECIPROCALS: [(u32, u32); SCALE as usize + 1] = {
+    let mut reciprocals = [(0, 0); SCALE as usize + 1];
+    let mut frequency = 1;
     while frequency <= SCALE as u64 {
-        reciprocals[frequency as usize] = (1u64 << (31 + power(frequency as u32))).div_ceil(frequency) as u32;
+        let shift = 31 + frequency.next_power_of_two().trailing_zeros();
+        reciprocals[frequency as usize] = ((1u64 << shift).div_ceil(frequency) as u32, shift);
         frequency += 1;
     }
     reciprocals
 };
 
-/// The least power of two that is no less than a frequency from 2.
-const fn power(frequency: u32) -> u32 {
-    32 - (frequency - 1).leading_zeros()
-}
-
 /// A state over a frequency. Every symbol waits for the one before it, and a division takes several times what a
 /// multiplication does. Exact for states below 2^31: R. Alverson, "Integer division using reciprocals" (1991).
 #[inline]
 fn divide(state: u32, frequency: u32) -> u32 {
-    if frequency == 1 {
-        return state;
-    }
-    let reciprocal = RECIPROCALS[frequency as usize];
-    ((u64::from(state) * u64::from(reciprocal)) >> (31 + power(frequency))) as u32
+    let (reciprocal, shift) = RECIPROCALS[frequency as usize];
+    ((u64::from(state) * u64::from(reciprocal)) >> shift) as u32
 }
 
 /// Writes symbols with a model's probabilities.
 pub(crate) struct Writer<'a> {
-    pub(crate) model: &'a Model,
-    pub(crate) symbols: &'a mut Symbols,
+    parts: &'a Parts,
+    list: &'a mut Vec<u32>,
+}
+
+impl<'a> Writer<'a> {
+    pub(crate) fn new(model: &'a Model, symbols: &'a mut Symbols) -> Self {
+        Self { parts: model.parts(), list: &mut symbols.list }
+    }
 }
 
 impl Sink for Writer<'_> {
     #[inline]
     fn symbol<const N: usize>(&mut self, table: Table<N>, context: usize, symbol: usize) {
-        let ends = self.model.ends(table, context);
-        let start = if symbol == 0 { 0 } else { u32::from(ends[symbol - 1]) };
-        let frequency = u32::from(ends[symbol]) - start;
-        self.symbols.list.push(start << 16 | frequency);
+        self.list.push(self.parts[table.share(context) + symbol]);
     }
 
     #[inline]
@@ -120,16 +117,16 @@ impl Sink for Writer<'_> {
             let some = bits.min(RAW_BITS);
             bits -= some;
             let part = (value >> bits) as u32 & ((1 << some) - 1);
-            self.symbols.list.push(RAW | part << 4 | some);
+            self.list.push(RAW | part << 4 | some);
         }
     }
 
     fn mark(&self) -> usize {
-        self.symbols.list.len()
+        self.list.len()
     }
 
     fn rewind(&mut self, mark: usize) {
-        self.symbols.list.truncate(mark);
+        self.list.truncate(mark);
     }
 }
 
@@ -141,48 +138,70 @@ pub(crate) fn write_state(state: u32, out: &mut Vec<u8>) {
 
 /// Reads symbols. Reads of any bytes succeed; whether they made sense is known at the end.
 pub(crate) struct SymbolReader<'a> {
-    model: &'a Model,
+    parts: &'a Parts,
+    hints: &'a Hints,
     state: u32,
     bytes: &'a [u8],
 }
 
 impl<'a> SymbolReader<'a> {
     pub(crate) fn new(model: &'a Model, bytes: &'a [u8]) -> Self {
-        let mut reader = Self { model, state: 0, bytes };
-        reader.fill();
+        let mut reader = Self { parts: model.parts(), hints: model.hints(), state: 0, bytes };
+        reader.fill(0);
         reader
     }
 
+    /// Moves to a state, filled up from the bytes that are left.
     #[inline]
-    fn fill(&mut self) {
-        while self.state < STATE_LOW {
-            let Some((&byte, rest)) = self.bytes.split_first() else { return };
-            self.state = self.state << 8 | u32::from(byte);
-            self.bytes = rest;
+    fn fill(&mut self, mut state: u32) {
+        if state < STATE_LOW {
+            let mut bytes = self.bytes;
+            while state < STATE_LOW
+                && let Some((&byte, rest)) = bytes.split_first()
+            {
+                state = state << 8 | u32::from(byte);
+                bytes = rest;
+            }
+            self.bytes = bytes;
         }
+        self.state = state;
     }
 
     #[inline]
     fn take(&mut self, start: u32, frequency: u32) {
         let slot = self.state & ((1 << SCALE_BITS) - 1);
-        self.state = frequency * (self.state >> SCALE_BITS) + slot - start;
-        self.fill();
+        self.fill(frequency * (self.state >> SCALE_BITS) + slot - start);
     }
 
     #[inline]
     pub(crate) fn symbol<const N: usize>(&mut self, table: Table<N>, context: usize) -> usize {
-        let ends = self.model.ends(table, context);
-        let slot = (self.state & ((1 << SCALE_BITS) - 1)) as u16;
-        // Every share is at least one, so the ends grow and their count is the symbol; no branch to mispredict.
-        let symbol = ends.iter().map(|&end| usize::from(end <= slot)).sum::<usize>().min(N - 1);
-        let start = if symbol == 0 { 0 } else { ends[symbol - 1] };
-        self.take(u32::from(start), u32::from(ends[symbol] - start));
-        symbol
+        let at = table.share(context);
+        let parts: &[u32; N] = self.parts[at..].first_chunk().expect("contexts are within their table");
+        let slot = self.state & ((1 << SCALE_BITS) - 1);
+        // The hint is the symbol of the slot or one a little before it.
+        let hint = self.hints[table.context(context)][(slot >> HINT_BITS) as usize];
+        let mut symbol = usize::from(hint);
+        loop {
+            let part = *parts.get(symbol).expect("the last symbol's part ends behind every slot");
+            let (start, frequency) = (part >> 16, part & 0xffff);
+            if slot < start + frequency {
+                self.take(start, frequency);
+                return symbol;
+            }
+            symbol += 1;
+        }
     }
 
     #[inline]
     pub(crate) fn bit(&mut self, table: Table<2>, context: usize) -> bool {
-        self.symbol(table, context) == 1
+        let split = self.parts[table.share(context)];
+        let is_yes = self.state & ((1 << SCALE_BITS) - 1) >= split;
+        if is_yes {
+            self.take(split, SCALE - split)
+        } else {
+            self.take(0, split)
+        }
+        is_yes
     }
 
     #[inline]
@@ -192,8 +211,7 @@ impl<'a> SymbolReader<'a> {
             let some = bits.min(RAW_BITS);
             bits -= some;
             value = value << some | u64::from(self.state & ((1 << some) - 1));
-            self.state >>= some;
-            self.fill();
+            self.fill(self.state >> some);
         }
         value
     }
@@ -223,7 +241,7 @@ mod tests {
         ) {
             let model = Model::shipped();
             let mut list = Symbols::default();
-            let mut writer = Writer { model: &model, symbols: &mut list };
+            let mut writer = Writer::new(&model, &mut list);
             for &(kind, symbol, bits, value) in &symbols {
                 match kind {
                     0 => writer.symbol(GAP, 3, symbol),

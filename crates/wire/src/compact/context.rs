@@ -1,8 +1,8 @@
 //! Contexts: what both ends know that tells how likely a symbol is. docs/protocol.md, clause [COMPACT-6], has them all.
 
-use oddswire_model::{Field, Price, PriceLadder, SelectionNumber};
+use oddswire_model::{Field, Price, PriceLadder};
 
-use crate::reference::{Reference, index};
+use crate::reference::{Held, index};
 
 /// Fields of a selection that have a bit of their own, from the lowest.
 pub(crate) const COMMON: [Field; 5] =
@@ -42,6 +42,7 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
+    #[inline]
     pub(crate) fn position(&self, amount: u64) -> Option<usize> {
         self.amounts[..self.count].iter().position(|&seen| seen == amount)
     }
@@ -75,18 +76,13 @@ impl Seen {
 
 /// Context of [`super::layout::TOUCHED`]: `left` of the selections from this one on change.
 #[inline]
-pub(crate) fn touched(
-    reference: Reference<'_>,
-    number: SelectionNumber,
-    prices: PriceLadder,
-    left: usize,
-    remaining: usize,
-) -> usize {
-    let share = (left * 8 / remaining).min(7);
-    let kind = if reference.is_without_offers(number) {
+pub(crate) fn touched(held: Held<'_>, prices: PriceLadder, left: usize, remaining: usize) -> usize {
+    // Selections number no more than 16 bits say.
+    let share = (left as u32 * 8 / remaining as u32).min(7) as usize;
+    let kind = if held.is_without_offers() {
         0
     } else {
-        match reference.value(number, Field::LastTraded) {
+        match held.value(Field::LastTraded) {
             0 => 1,
             price => 2 + (index_of(prices, price).unwrap_or(0) / 64).min(4) as usize,
         }
@@ -95,9 +91,9 @@ pub(crate) fn touched(
 }
 
 /// What is held of a selection: 1 for traded amounts, 2 for offers.
-pub(crate) fn held_kind(reference: Reference<'_>, number: SelectionNumber) -> usize {
-    usize::from(!reference.is_without(number, Field::Traded))
-        + 2 * usize::from(!reference.is_without_offers(number))
+#[inline]
+pub(crate) fn held_kind(held: Held<'_>) -> usize {
+    usize::from(!held.is_without(Field::Traded)) + 2 * usize::from(!held.is_without_offers())
 }
 
 /// Class of a selection's common fields, for the selection that follows; 0 is for the first.
@@ -121,58 +117,70 @@ pub(crate) fn index_of(prices: PriceLadder, value: u64) -> Option<i64> {
 
 /// Context of [`super::layout::TRADED_AT`], and the index that the first traded amount is counted from.
 #[inline]
-pub(crate) fn traded(reference: Reference<'_>, number: SelectionNumber, prices: PriceLadder) -> (usize, i64) {
-    let best = |field| reference.best(number, field).and_then(|price| index_of(prices, u64::from(price.0)));
+pub(crate) fn traded(held: Held<'_>, is_anew: bool, prices: PriceLadder) -> (usize, i64) {
+    let best = |field| held.best(field).and_then(|price| index_of(prices, u64::from(price.0)));
     let (back, lay) = (best(Field::Back), best(Field::Lay));
-    let last = index_of(prices, reference.value(number, Field::LastTraded));
+    let last = index_of(prices, held.value(Field::LastTraded));
     let from = last.or(back).or(lay).unwrap_or(0);
     let side = |best: Option<i64>| best.map_or(3, |best| ((best - from).clamp(-1, 1) + 1) as usize);
-    (if reference.is_nothing() { 16 } else { side(back) * 4 + side(lay) }, from)
+    (if is_anew { 16 } else { side(back) * 4 + side(lay) }, from)
+}
+
+/// Context of [`super::layout::TRADED_CENTS`]: of everything anew there are no offers, and the amount before tells most.
+pub(crate) fn traded_cents(is_anew: bool, offer: u64, seen: &Seen) -> usize {
+    if is_anew { 5 + (bits(seen.get(0).unwrap_or(0)) / 3).min(6) } else { (bits(offer) / 4).min(4) }
 }
 
 /// How a ladder of offers is coded.
 #[derive(Clone, Copy)]
-pub(crate) struct Book {
+pub(crate) struct Book<'a> {
     pub(crate) field: Field,
+    held: Held<'a>,
+    prices: PriceLadder,
     /// 0 offers, 1 other ladders, 2 everything anew.
     pub(crate) side: usize,
     /// 1 or -1: how an index grows outwards.
     pub(crate) sign: i64,
-    /// Outward place of the best offer of the other side.
-    pub(crate) opposite: Option<i64>,
-    /// Outward place of the first rung of an empty ladder.
-    pub(crate) from: i64,
     /// The common fields that change in the selection.
     pub(crate) fields: usize,
 }
 
-impl Book {
+impl<'a> Book<'a> {
+    #[inline]
     pub(crate) fn new(
-        reference: Reference<'_>,
-        number: SelectionNumber,
+        held: Held<'a>,
+        is_anew: bool,
         field: Field,
         prices: PriceLadder,
         fields: usize,
     ) -> Self {
-        let sign = if field.is_highest_first() { -1 } else { 1 };
-        let other = match field {
-            Field::Back => Some(Field::Lay),
-            Field::Lay => Some(Field::Back),
-            Field::DisplayBack => Some(Field::DisplayLay),
-            Field::DisplayLay => Some(Field::DisplayBack),
-            _ => None,
-        };
-        let opposite = other
-            .and_then(|other| reference.best(number, other))
-            .and_then(|price| index_of(prices, u64::from(price.0)))
-            .map(|index| index * sign);
-        let last = index_of(prices, reference.value(number, Field::LastTraded)).map(|index| index * sign);
         let side = match field {
-            _ if reference.is_nothing() => 2,
+            _ if is_anew => 2,
             Field::Back | Field::Lay => 0,
             _ => 1,
         };
-        Self { field, side, sign, opposite, from: opposite.or(last).unwrap_or(0), fields: fields & 7 }
+        let sign = if field.is_highest_first() { -1 } else { 1 };
+        Self { field, held, prices, side, sign, fields: fields & 7 }
+    }
+
+    /// Outward place of the best offer of the other side.
+    fn opposite(self) -> Option<i64> {
+        let other = match self.field {
+            Field::Back => Field::Lay,
+            Field::Lay => Field::Back,
+            Field::DisplayBack => Field::DisplayLay,
+            Field::DisplayLay => Field::DisplayBack,
+            _ => return None,
+        };
+        let best = self.held.best(other)?;
+        index_of(self.prices, u64::from(best.0)).map(|index| index * self.sign)
+    }
+
+    /// Outward place that the first rung of an empty ladder is counted from.
+    pub(crate) fn from(self) -> i64 {
+        let last =
+            || index_of(self.prices, self.held.value(Field::LastTraded)).map(|index| index * self.sign);
+        self.opposite().or_else(last).unwrap_or(0)
     }
 
     /// Context of [`super::layout::COUNT`].
@@ -206,7 +214,7 @@ impl Book {
     /// Context of [`super::layout::BEATS`]: room to the best offer of the other side.
     pub(crate) fn beats(self, best: i64) -> usize {
         const ROOMS: [usize; 9] = [0, 0, 1, 2, 3, 4, 4, 5, 5];
-        let room = self.opposite.map_or(8, |opposite| (best - opposite).clamp(0, 8));
+        let room = self.opposite().map_or(8, |opposite| (best - opposite).clamp(0, 8));
         ROOMS[room as usize]
     }
 }

@@ -13,7 +13,7 @@ use super::{
     layout::*,
     number::{self, Shape},
 };
-use crate::{limits::AMOUNT_END, piece::PieceError};
+use crate::{limits::AMOUNT_END, piece::PieceError, reference::Held};
 
 /// Cells that a piece may hold for every byte of it: symbols can be nearly free, and work must not be.
 const CELLS_PER_BYTE_MAX: usize = 32;
@@ -21,6 +21,17 @@ const CELLS_PER_BYTE_MAX: usize = 32;
 const CELLS_FREE: usize = 64;
 /// Cells that no piece may exceed: 24 MiB of them in memory, a hundred times the largest recorded market.
 const CELLS_MAX: usize = 1 << 20;
+
+/// The bit of each field of a selection, by its code less 16: the common ones, then the others.
+const BITS: [usize; 23] = {
+    let (mut bits, mut at) = ([0; 23], 0);
+    while at < COMMON.len() + OTHERS.len() {
+        let field = if at < COMMON.len() { COMMON[at] } else { OTHERS[at - COMMON.len()] };
+        bits[field as usize - 16] = 1 << at;
+        at += 1;
+    }
+    bits
+};
 
 /// Most cells of a piece, by the bytes of its coding that do not fit into the coder's state.
 pub(crate) fn cells_max(length: usize) -> usize {
@@ -179,7 +190,8 @@ impl Decoder<'_, '_> {
             let number = SelectionNumber(at as u16);
             let remaining = selections - at;
             let is_touched = remaining == left || {
-                let context = context::touched(reference, number, self.against.prices, left, remaining);
+                let held = reference.selection(number);
+                let context = context::touched(held, self.against.prices, left, remaining);
                 self.reader.bit(TOUCHED, context)
             };
             if is_touched {
@@ -193,54 +205,57 @@ impl Decoder<'_, '_> {
 
     fn selection(&mut self, number: SelectionNumber, class: &mut usize) -> Result<i64, PieceError> {
         let Against { reference, prices, is_catch_up, .. } = self.against;
-        let kind = if reference.is_nothing() { 4 } else { context::held_kind(reference, number) };
+        let (held, is_anew) = (reference.selection(number), reference.is_nothing());
+        let kind = if is_anew { 4 } else { context::held_kind(held) };
         let fields = self.reader.symbol(FIELDS, kind * 8 + *class);
         *class = context::fields_class(fields);
-        let others = self.others(number, fields, kind);
+        // The bits of all fields that change, the common ones first.
+        let all = fields | self.others(held, is_anew, fields, kind) << COMMON.len();
         if is_catch_up && self.reader.bit(CLEARED, 0) {
             let mask = self.reader.raw(Field::LADDERS.len() as u32);
             let cleared = Field::LADDERS.into_iter().filter(|field| mask >> field.slot() & 1 == 1);
             self.change.cleared.extend(cleared.map(|field| (number, field)));
         }
-        let has = |field| match COMMON.iter().position(|&common| common == field) {
-            Some(bit) => fields >> bit & 1 == 1,
-            None => OTHERS.iter().position(|&other| other == field).is_some_and(|bit| others >> bit & 1 == 1),
-        };
+        let has = |field: Field| all & BITS[field as usize - 16] != 0;
 
         let first = self.change.cells.len();
         let mut traded = Traded::default();
         if has(Field::Traded) {
-            self.traded(number, fields, &mut traded)?;
+            self.traded(number, held, fields, &mut traded)?;
         }
         let listed = first..self.change.cells.len();
         if has(Field::LastTraded) {
-            let value = self.last_traded(number, listed.clone())?;
+            let value = self.last_traded(held, listed.clone())?;
             self.push(CellKey::selection(number, Field::LastTraded), value)?;
         }
         let mut grows = 0;
         if has(Field::TradedVolume) {
-            let held = reference.value(number, Field::TradedVolume);
+            let volume = held.value(Field::TradedVolume);
             let value = match self.reader.symbol(VOLUME, usize::from(!listed.is_empty())) {
-                0 => sum(held, traded.grows)?,
+                0 => sum(volume, traded.grows)?,
                 1 => amount(together(&self.change.cells[listed]))?,
-                2 => sum(traded_together(reference, number), traded.grows)?,
-                _ => self.difference(3, ODD, 0, held)?,
+                2 => sum(traded_together(held), traded.grows)?,
+                _ => self.difference(3, ODD, 0, volume)?,
             };
-            grows = value.wrapping_sub(held) as i64;
+            grows = value.wrapping_sub(volume) as i64;
             self.push(CellKey::selection(number, Field::TradedVolume), value)?;
         }
         for field in BOOKS {
             if has(field) {
-                self.book(number, Book::new(reference, number, field, prices, fields), &traded)?;
+                let book = Book::new(held, is_anew, field, prices, fields);
+                self.book(number, held, book, &traded)?;
             }
         }
+        if all >> COMMON.len() == 0 {
+            return Ok(grows);
+        }
         if has(Field::Price) {
-            let value = self.price(reference.value(number, Field::Price))?;
+            let value = self.price(held.value(Field::Price))?;
             self.push(CellKey::selection(number, Field::Price), value)?;
         }
         for field in [Field::NearPrice, Field::FarPrice] {
             if has(field) {
-                let value = self.near(reference.value(number, field))?;
+                let value = self.near(held.value(field))?;
                 self.push(CellKey::selection(number, field), value)?;
             }
         }
@@ -254,12 +269,12 @@ impl Decoder<'_, '_> {
     }
 
     /// The fields without a bit of their own, as bits in the order of their flags.
-    fn others(&mut self, number: SelectionNumber, fields: usize, kind: usize) -> usize {
+    fn others(&mut self, held: Held<'_>, is_anew: bool, fields: usize, kind: usize) -> usize {
         let mut others = 0;
-        if self.reader.bit(OTHER, other(self.against.reference, number, fields, kind)) {
+        if self.reader.bit(OTHER, other(held, is_anew, fields, kind)) {
             let mut before = false;
             for at in 0..OTHERS.len() {
-                let context = other_field(self.against.reference, at, before, fields);
+                let context = other_field(is_anew, at, before, fields);
                 before = self.reader.bit(OTHER_FIELD, context);
                 others |= usize::from(before) << at;
             }
@@ -270,30 +285,31 @@ impl Decoder<'_, '_> {
     fn traded(
         &mut self,
         number: SelectionNumber,
+        held: Held<'_>,
         fields: usize,
         traded: &mut Traded,
     ) -> Result<(), PieceError> {
         let Against { reference, prices, .. } = self.against;
-        let (context, from) = context::traded(reference, number, prices);
         let is_anew = reference.is_nothing();
+        let (context, from) = context::traded(held, is_anew, prices);
         let mut index = self.traded_at(context, from)?;
         let mut fell = 2;
         for at in 1.. {
             let price = price(prices, index)?;
-            let held = reference.volume(number, Field::Traded, price);
+            let stood = held.volume(Field::Traded, price);
             let is_less = self.reader.bit(TRADED_LESS, fell * 8 + (fields & 7));
             fell = usize::from(is_less);
             let value = if is_less {
                 let fall = number::read(&mut self.reader, TRADED_FALL, 0, Shape::Usual)?;
-                held.checked_sub(fall).ok_or(PieceError::Amount)?
+                stood.checked_sub(fall).ok_or(PieceError::Amount)?
             } else {
-                let (by, half) = self.traded_amount(number, price, fields)?;
+                let (by, half) = self.traded_amount(held, price, fields)?;
                 if let Some(half) = half {
                     traded.note(price, half);
                 }
-                amount(held + by)?
+                amount(stood + by)?
             };
-            traded.grows = traded.grows.wrapping_add(value.wrapping_sub(held) as i64);
+            traded.grows = traded.grows.wrapping_add(value.wrapping_sub(stood) as i64);
             self.push(CellKey::rung(number, Field::Traded, price), value)?;
             if !self.reader.bit(TRADED_MORE, if is_anew { 0 } else { at.min(7) }) {
                 break;
@@ -317,30 +333,30 @@ impl Decoder<'_, '_> {
 
     fn traded_amount(
         &mut self,
-        number: SelectionNumber,
+        held: Held<'_>,
         price: Price,
         fields: usize,
     ) -> Result<(u64, Option<u64>), PieceError> {
         self.settle()?;
-        let reference = self.against.reference;
-        let is_anew = usize::from(reference.is_nothing());
-        let back = reference.volume(number, Field::Back, price);
-        let lay = reference.volume(number, Field::Lay, price);
+        let is_anew = self.against.reference.is_nothing();
+        let back = held.volume(Field::Back, price);
+        let lay = held.volume(Field::Lay, price);
         let offer = if back > 0 { back } else { lay };
         if offer > 0 && self.reader.bit(TRADED_OFFER, fields & 7) {
             let is_lay = back > 0 && lay > 0 && self.reader.bit(TRADED_LAY, 0);
             let half = if is_lay { lay } else { offer };
             return Ok((half * 2, Some(half)));
         }
-        let is_even = self.reader.bit(TRADED_EVEN, is_anew);
+        let is_even = self.reader.bit(TRADED_EVEN, usize::from(is_anew));
         let is_again = !self.seen.is_empty() && self.reader.bit(TRADED_AGAIN, self.seen.len().min(4) - 1);
         let value = if is_again {
             self.again()?
-        } else if self.reader.bit(TRADED_ROUND, is_anew) {
+        } else if is_even && self.reader.bit(TRADED_ROUND, usize::from(is_anew)) {
             units(number::read(&mut self.reader, TRADED_UNITS, 0, Shape::Usual)?)?
         } else {
-            let context = if is_anew == 1 { 5 } else { (bits(offer) / 4).min(4) };
-            number::read(&mut self.reader, TRADED_CENTS, context, Shape::Flat)?
+            let context = context::traded_cents(is_anew, offer, &self.seen);
+            let told = number::read(&mut self.reader, TRADED_CENTS, context, Shape::Flat)?;
+            if is_even { told } else { amount(told * 2 + 1)? }
         };
         self.seen.note(value);
         Ok(if is_even { (value * 2, Some(value)) } else { (value, None) })
@@ -351,12 +367,7 @@ impl Decoder<'_, '_> {
         self.seen.get(at).ok_or(PieceError::Amount)
     }
 
-    fn last_traded(
-        &mut self,
-        number: SelectionNumber,
-        listed: std::ops::Range<usize>,
-    ) -> Result<u64, PieceError> {
-        let Against { reference, prices, .. } = self.against;
+    fn last_traded(&mut self, held: Held<'_>, listed: std::ops::Range<usize>) -> Result<u64, PieceError> {
         match self.reader.symbol(LAST, usize::from(!listed.is_empty())) {
             0 => {
                 let at =
@@ -365,8 +376,8 @@ impl Decoder<'_, '_> {
                 Ok(u64::from(cell.key.price.0))
             }
             1 => {
-                let held = index_of(prices, reference.value(number, Field::LastTraded)).unwrap_or(0);
-                self.stepped(0, held)
+                let last = index_of(self.against.prices, held.value(Field::LastTraded));
+                self.stepped(0, last.unwrap_or(0))
             }
             _ => self.whole_price(),
         }
@@ -417,8 +428,14 @@ impl Decoder<'_, '_> {
         }
     }
 
-    fn book(&mut self, number: SelectionNumber, book: Book, traded: &Traded) -> Result<(), PieceError> {
-        let Against { reference, prices, .. } = self.against;
+    fn book(
+        &mut self,
+        number: SelectionNumber,
+        held: Held<'_>,
+        book: Book<'_>,
+        traded: &Traded,
+    ) -> Result<(), PieceError> {
+        let prices = self.against.prices;
         let count = self.count(COUNT, book.count())?;
         if count == 0 {
             return Err(PieceError::Mask);
@@ -426,7 +443,7 @@ impl Decoder<'_, '_> {
         let outward = |price: Price| {
             index_of(prices, u64::from(price.0)).map(|index| index * book.sign).ok_or(PieceError::Price)
         };
-        let mut standing = reference.rungs(number, book.field);
+        let mut standing = held.rungs(book.field);
         let (mut rung, mut passed, mut last, mut step) = (0, None, None, 0);
         for at in 0..count {
             if standing.peek().is_some() {
@@ -435,20 +452,20 @@ impl Decoder<'_, '_> {
                     let more = number::read(&mut self.reader, GAP_FAR, 0, Shape::Usual)?;
                     gap = usize::try_from(more).map_or(usize::MAX, |more| more.saturating_add(15));
                 }
-                for _ in 0..gap {
-                    passed = Some(standing.next().ok_or(PieceError::Coder)?.0);
+                if gap > 0 {
+                    passed = Some(standing.take_many(gap).ok_or(PieceError::Coder)?);
                 }
                 rung += gap;
             }
             let behind = passed.map(outward).transpose()?.max(last);
-            let (mut held, mut stands) = (0, false);
+            let (mut stood, mut stands) = (0, false);
             let place;
             if let Some((price, volume)) = standing.peek() {
                 let next = outward(price)?;
                 let hole = behind.map_or(i64::MAX, |behind| next - behind - 1);
                 stands = hole <= 0 || !self.reader.bit(ENTERS, book.enters(at == 0, rung, hole));
                 if stands {
-                    held = volume;
+                    stood = volume;
                     place = next;
                 } else {
                     place = self.enters(book, behind, next)?;
@@ -459,7 +476,8 @@ impl Decoder<'_, '_> {
             } else {
                 let is_down = self.reader.bit(DOWN, 6);
                 let far = number::read(&mut self.reader, FIRST, book.side, Shape::Usual)? as i64;
-                place = if is_down { book.from - far } else { book.from + far };
+                let from = book.from();
+                place = if is_down { from - far } else { from + far };
             }
             last = Some(place);
             let price = match standing.peek() {
@@ -467,11 +485,11 @@ impl Decoder<'_, '_> {
                 _ => price(prices, place * book.sign)?,
             };
             self.settle()?;
-            let value = if held == 0 {
-                self.new_amount(number, book, rung, count)?
+            let value = if stood == 0 {
+                self.new_amount(held, book, rung, count)?
             } else {
                 let half = if book.side == 0 { traded.half(price) } else { None };
-                self.changed_amount(book, rung, count, held, half)?
+                self.changed_amount(book, rung, count, stood, half)?
             };
             self.push(CellKey::rung(number, book.field, price), value)?;
             if stands {
@@ -483,7 +501,7 @@ impl Decoder<'_, '_> {
         Ok(())
     }
 
-    fn enters(&mut self, book: Book, behind: Option<i64>, next: i64) -> Result<i64, PieceError> {
+    fn enters(&mut self, book: Book<'_>, behind: Option<i64>, next: i64) -> Result<i64, PieceError> {
         let Some(behind) = behind else {
             let by = number::read(&mut self.reader, BEATS, book.beats(next), Shape::Usual)?;
             return Ok(next - by as i64 - 1);
@@ -499,7 +517,7 @@ impl Decoder<'_, '_> {
 
     fn changed_amount(
         &mut self,
-        book: Book,
+        book: Book<'_>,
         rung: usize,
         count: usize,
         held: u64,
@@ -526,18 +544,17 @@ impl Decoder<'_, '_> {
 
     fn new_amount(
         &mut self,
-        number: SelectionNumber,
-        book: Book,
+        held: Held<'_>,
+        book: Book<'_>,
         rung: usize,
         count: usize,
     ) -> Result<u64, PieceError> {
-        let Against { reference, is_catch_up, .. } = self.against;
-        if is_catch_up && self.reader.bit(GONE, 0) {
+        if self.against.is_catch_up && self.reader.bit(GONE, 0) {
             return Ok(0);
         }
         let hidden = match self.hidden {
             Some(hidden) => hidden,
-            None => self.reader.bit(HIDDEN, hidden_context(reference, number, book.field)),
+            None => self.reader.bit(HIDDEN, hidden_context(held, book.field)),
         };
         self.hidden = Some(hidden);
         if hidden {

@@ -9,7 +9,10 @@ use super::{
     layout::*,
     number::{self, Rest, Shape},
 };
-use crate::{reference::Reference, varint};
+use crate::{
+    reference::{Held, Reference},
+    varint,
+};
 
 /// Bits that name a ladder of a stray rung.
 pub(crate) const LADDER_BITS: u32 = 3;
@@ -54,7 +57,7 @@ fn is_stray(cell: &CellChange, Against { reference, prices, .. }: Against<'_>) -
     let CellKey { selection, field, price } = cell.key;
     let is_off = |price: Price| index_of(prices, u64::from(price.0)).is_none();
     field.kind() == FieldKind::Ladder
-        && (is_off(price) || reference.rungs(selection, field).any(|(held, _)| is_off(held)))
+        && (is_off(price) || reference.selection(selection).rungs(field).any(|(held, _)| is_off(held)))
 }
 
 fn encode_cells<S: Sink>(
@@ -177,13 +180,14 @@ impl<S: Sink> Encoder<'_, S> {
             let clears = cleared.iter().take_while(|(owner, _)| *owner == number).count();
             let is_touched = own + clears > 0;
             if selections - at > left {
-                let context = context::touched(reference, number, prices, left, selections - at);
+                let context = context::touched(reference.selection(number), prices, left, selections - at);
                 self.sink.bit(TOUCHED, context, is_touched);
             }
             if is_touched {
                 left -= 1;
                 let runs = Runs::of(&cells[..own]);
-                let grows = self.selection(number, &runs, &cleared[..clears], &mut class)?;
+                let grows =
+                    self.selection(reference.selection(number), &runs, &cleared[..clears], &mut class)?;
                 traded = traded.wrapping_add(grows);
                 *cells = &cells[own..];
                 cleared = &cleared[clears..];
@@ -213,21 +217,22 @@ impl<S: Sink> Encoder<'_, S> {
     /// One selection; says how much its traded volume grows.
     fn selection(
         &mut self,
-        number: SelectionNumber,
+        held: Held<'_>,
         runs: &Runs<'_>,
         cleared: &[(SelectionNumber, Field)],
         class: &mut usize,
     ) -> Result<i64, Unfit> {
         let Against { reference, prices, is_catch_up, .. } = self.against;
+        let is_anew = reference.is_nothing();
         let fields = COMMON
             .into_iter()
             .enumerate()
             .fold(0, |fields, (bit, field)| fields | usize::from(runs.has(field)) << bit);
-        let kind = if reference.is_nothing() { 4 } else { context::held_kind(reference, number) };
+        let kind = if is_anew { 4 } else { context::held_kind(held) };
         self.sink.symbol(FIELDS, kind * 8 + *class, fields);
         *class = context::fields_class(fields);
         self.plain += 2;
-        self.others(number, runs, fields, kind);
+        self.others(held, runs, fields, kind);
         if is_catch_up {
             self.sink.bit(CLEARED, 0, !cleared.is_empty());
             if !cleared.is_empty() {
@@ -238,32 +243,34 @@ impl<S: Sink> Encoder<'_, S> {
 
         let mut traded = Traded::default();
         if runs.has(Field::Traded) {
-            self.traded(number, runs.cells(Field::Traded), fields, &mut traded)?;
+            self.traded(held, runs.cells(Field::Traded), fields, &mut traded)?;
         }
         if let Some(value) = runs.value(Field::LastTraded) {
             self.plain += 1;
-            self.last_traded(number, value, runs.cells(Field::Traded));
+            self.last_traded(held, value, runs.cells(Field::Traded));
         }
         let mut grows = 0;
         if let Some(value) = runs.value(Field::TradedVolume) {
-            let held = reference.value(number, Field::TradedVolume);
-            grows = value.wrapping_sub(held) as i64;
-            self.volume(number, value, held, runs.cells(Field::Traded), &traded);
+            grows = value.wrapping_sub(held.value(Field::TradedVolume)) as i64;
+            self.volume(held, value, runs.cells(Field::Traded), &traded);
         }
         for field in BOOKS {
             if runs.has(field) {
-                let book = Book::new(reference, number, field, prices, fields);
-                self.book(number, book, runs.cells(field), &traded)?;
+                let book = Book::new(held, is_anew, field, prices, fields);
+                self.book(held, book, runs.cells(field), &traded)?;
             }
+        }
+        if !runs.has_any(&OTHERS) {
+            return Ok(grows);
         }
         if let Some(value) = runs.value(Field::Price) {
             self.plain += 1;
-            self.price(value, reference.value(number, Field::Price));
+            self.price(value, held.value(Field::Price));
         }
         for field in [Field::NearPrice, Field::FarPrice] {
             if let Some(value) = runs.value(field) {
                 self.plain += 1;
-                self.near(value, reference.value(number, field));
+                self.near(value, held.value(field));
             }
         }
         for field in [Field::SelectionStatus, Field::ReductionFactor, Field::StartingPrice] {
@@ -275,15 +282,15 @@ impl<S: Sink> Encoder<'_, S> {
         Ok(grows)
     }
 
-    fn others(&mut self, number: SelectionNumber, runs: &Runs<'_>, fields: usize, kind: usize) {
-        let reference = self.against.reference;
-        let any = OTHERS.into_iter().any(|field| runs.has(field));
-        let context = other(reference, number, fields, kind);
+    fn others(&mut self, held: Held<'_>, runs: &Runs<'_>, fields: usize, kind: usize) {
+        let is_anew = self.against.reference.is_nothing();
+        let any = runs.has_any(&OTHERS);
+        let context = other(held, is_anew, fields, kind);
         self.sink.bit(OTHER, context, any);
         if any {
             let mut before = false;
             for (at, field) in OTHERS.into_iter().enumerate() {
-                let context = other_field(reference, at, before, fields);
+                let context = other_field(is_anew, at, before, fields);
                 before = runs.has(field);
                 self.sink.bit(OTHER_FIELD, context, before);
             }
@@ -292,14 +299,14 @@ impl<S: Sink> Encoder<'_, S> {
 
     fn traded(
         &mut self,
-        number: SelectionNumber,
+        held: Held<'_>,
         cells: &[CellChange],
         fields: usize,
         traded: &mut Traded,
     ) -> Result<(), Unfit> {
         let Against { reference, prices, .. } = self.against;
-        let (context, from) = context::traded(reference, number, prices);
         let is_anew = reference.is_nothing();
+        let (context, from) = context::traded(held, is_anew, prices);
         let (mut before, mut fell) = (None, 2);
         for (at, cell) in cells.iter().enumerate() {
             let index = index_of(prices, u64::from(cell.key.price.0)).ok_or(Unfit)?;
@@ -312,17 +319,17 @@ impl<S: Sink> Encoder<'_, S> {
                 }
             }
             before = Some(index);
-            let held = reference.volume(number, Field::Traded, cell.key.price);
-            self.plain += 1 + amount_length(cell.value, held);
-            traded.grows = traded.grows.wrapping_add(cell.value.wrapping_sub(held) as i64);
+            let stood = held.volume(Field::Traded, cell.key.price);
+            self.plain += 1 + amount_length(cell.value, stood);
+            traded.grows = traded.grows.wrapping_add(cell.value.wrapping_sub(stood) as i64);
             let context = fell * 8 + (fields & 7);
-            fell = usize::from(cell.value < held);
-            self.sink.bit(TRADED_LESS, context, cell.value < held);
-            if cell.value < held {
-                number::write(self.sink, TRADED_FALL, 0, Shape::Usual, held - cell.value);
+            fell = usize::from(cell.value < stood);
+            self.sink.bit(TRADED_LESS, context, cell.value < stood);
+            if cell.value < stood {
+                number::write(self.sink, TRADED_FALL, 0, Shape::Usual, stood - cell.value);
                 continue;
             }
-            if let Some(half) = self.traded_amount(number, cell.key.price, cell.value - held, fields) {
+            if let Some(half) = self.traded_amount(held, cell.key.price, cell.value - stood, fields) {
                 traded.note(cell.key.price, half);
             }
         }
@@ -340,19 +347,12 @@ impl<S: Sink> Encoder<'_, S> {
     }
 
     /// An amount traded at a price; half of it, if it is even.
-    fn traded_amount(
-        &mut self,
-        number: SelectionNumber,
-        price: Price,
-        amount: u64,
-        fields: usize,
-    ) -> Option<u64> {
+    fn traded_amount(&mut self, held: Held<'_>, price: Price, amount: u64, fields: usize) -> Option<u64> {
         self.settle();
-        let reference = self.against.reference;
-        let is_anew = usize::from(reference.is_nothing());
+        let is_anew = self.against.reference.is_nothing();
         let half = amount.is_multiple_of(2).then_some(amount / 2);
-        let back = reference.volume(number, Field::Back, price);
-        let lay = reference.volume(number, Field::Lay, price);
+        let back = held.volume(Field::Back, price);
+        let lay = held.volume(Field::Lay, price);
         let offer = if back > 0 { back } else { lay };
         if offer > 0 {
             let is_lay = half != Some(offer) && back > 0 && lay > 0 && half == Some(lay);
@@ -365,7 +365,7 @@ impl<S: Sink> Encoder<'_, S> {
                 return half;
             }
         }
-        self.sink.bit(TRADED_EVEN, is_anew, half.is_some());
+        self.sink.bit(TRADED_EVEN, usize::from(is_anew), half.is_some());
         let value = half.unwrap_or(amount);
         let again = self.seen.position(value);
         if !self.seen.is_empty() {
@@ -375,12 +375,16 @@ impl<S: Sink> Encoder<'_, S> {
             Some(at) => self.again(at),
             None => {
                 let is_round = value.is_multiple_of(100);
-                self.sink.bit(TRADED_ROUND, is_anew, is_round);
+                if half.is_some() {
+                    self.sink.bit(TRADED_ROUND, usize::from(is_anew), is_round);
+                }
                 if is_round {
                     number::write(self.sink, TRADED_UNITS, 0, Shape::Usual, value / 100);
                 } else {
-                    let context = if is_anew == 1 { 5 } else { (bits(offer) / 4).min(4) };
-                    number::write(self.sink, TRADED_CENTS, context, Shape::Flat, value);
+                    let context = context::traded_cents(is_anew, offer, &self.seen);
+                    // The last bit of an odd one is known.
+                    let told = if half.is_some() { value } else { value / 2 };
+                    number::write(self.sink, TRADED_CENTS, context, Shape::Flat, told);
                 }
             }
         }
@@ -394,8 +398,8 @@ impl<S: Sink> Encoder<'_, S> {
         }
     }
 
-    fn last_traded(&mut self, number: SelectionNumber, value: u64, traded: &[CellChange]) {
-        let Against { reference, prices, .. } = self.against;
+    fn last_traded(&mut self, held: Held<'_>, value: u64, traded: &[CellChange]) {
+        let prices = self.against.prices;
         let context = usize::from(!traded.is_empty());
         let listed = traded.iter().position(|cell| u64::from(cell.key.price.0) == value);
         match (listed.filter(|&at| at < 16), index_of(prices, value)) {
@@ -407,8 +411,8 @@ impl<S: Sink> Encoder<'_, S> {
             }
             (None, Some(index)) => {
                 self.sink.symbol(LAST, context, 1);
-                let held = index_of(prices, reference.value(number, Field::LastTraded)).unwrap_or(0);
-                self.steps(0, index - held);
+                let from = index_of(prices, held.value(Field::LastTraded)).unwrap_or(0);
+                self.steps(0, index - from);
             }
             (None, None) => {
                 self.sink.symbol(LAST, context, 2);
@@ -434,25 +438,18 @@ impl<S: Sink> Encoder<'_, S> {
         number::write(self.sink, table, context, Shape::Usual, value.abs_diff(held));
     }
 
-    fn volume(
-        &mut self,
-        number: SelectionNumber,
-        value: u64,
-        held: u64,
-        cells: &[CellChange],
-        traded: &Traded,
-    ) {
-        let reference = self.against.reference;
+    fn volume(&mut self, held: Held<'_>, value: u64, cells: &[CellChange], traded: &Traded) {
+        let volume = held.value(Field::TradedVolume);
         let context = usize::from(!cells.is_empty());
-        if held.checked_add_signed(traded.grows) == Some(value) {
+        if volume.checked_add_signed(traded.grows) == Some(value) {
             self.sink.symbol(VOLUME, context, 0);
         } else if together(cells) == value {
             self.sink.symbol(VOLUME, context, 1);
-        } else if traded_together(reference, number).checked_add_signed(traded.grows) == Some(value) {
+        } else if traded_together(held).checked_add_signed(traded.grows) == Some(value) {
             self.sink.symbol(VOLUME, context, 2);
         } else {
             self.sink.symbol(VOLUME, context, 3);
-            self.difference(3, ODD, 0, value, held);
+            self.difference(3, ODD, 0, value, volume);
         }
     }
 
@@ -489,12 +486,12 @@ impl<S: Sink> Encoder<'_, S> {
 
     fn book(
         &mut self,
-        number: SelectionNumber,
-        book: Book,
+        held: Held<'_>,
+        book: Book<'_>,
         cells: &[CellChange],
         traded: &Traded,
     ) -> Result<(), Unfit> {
-        let Against { reference, prices, .. } = self.against;
+        let prices = self.against.prices;
         let count = cells.len();
         self.sink.symbol(COUNT, book.count(), count.min(15));
         if count >= 15 {
@@ -502,32 +499,23 @@ impl<S: Sink> Encoder<'_, S> {
         }
         let outward =
             |price: Price| index_of(prices, u64::from(price.0)).map(|index| index * book.sign).ok_or(Unfit);
-        let stands_before = |a: Price, b: Price| if book.field.is_highest_first() { a > b } else { a < b };
-        let mut standing = reference.rungs(number, book.field);
+        let mut standing = held.rungs(book.field);
         // The next standing rung's place in the ladder, the one passed last, and the place coded last.
         let (mut rung, mut passed, mut last, mut step) = (0, None, None, 0);
         for (at, cell) in cells.iter().enumerate() {
             let place = outward(cell.key.price)?;
-            let mut gap = 0;
-            let context = book.gap(at == 0, rung, count);
-            let is_past_end = standing.peek().is_none();
-            while let Some((price, _)) = standing.peek()
-                && stands_before(price, cell.key.price)
-            {
-                passed = Some(price);
-                gap += 1;
-                standing.next();
-            }
-            if !is_past_end {
+            if standing.peek().is_some() {
+                let context = book.gap(at == 0, rung, count);
+                let (gap, last) = standing.pass(cell.key.price, book.sign < 0);
+                passed = last.or(passed);
+                rung += gap;
                 self.sink.symbol(GAP, context, gap.min(15));
                 if gap >= 15 {
                     number::write(self.sink, GAP_FAR, 0, Shape::Usual, gap as u64 - 15);
                 }
             }
-            rung += gap;
             let behind = passed.map(outward).transpose()?.max(last);
-            let mut held = 0;
-            let mut stands = false;
+            let (mut stood, mut stands) = (0, false);
             if let Some((price, volume)) = standing.peek() {
                 let next = outward(price)?;
                 stands = price == cell.key.price;
@@ -536,7 +524,7 @@ impl<S: Sink> Encoder<'_, S> {
                     self.sink.bit(ENTERS, book.enters(at == 0, rung, hole), !stands);
                 }
                 if stands {
-                    held = volume;
+                    stood = volume;
                 } else {
                     self.enters(book, behind, next, place);
                 }
@@ -545,11 +533,12 @@ impl<S: Sink> Encoder<'_, S> {
                 step = place - behind;
                 number::write(self.sink, BEHIND, context, Shape::Usual, step as u64 - 1);
             } else {
-                self.sink.bit(DOWN, 6, place < book.from);
-                number::write(self.sink, FIRST, book.side, Shape::Usual, place.abs_diff(book.from));
+                let from = book.from();
+                self.sink.bit(DOWN, 6, place < from);
+                number::write(self.sink, FIRST, book.side, Shape::Usual, place.abs_diff(from));
             }
             last = Some(place);
-            self.amount(number, book, rung, count, held, cell, traded)?;
+            self.amount(held, book, rung, count, stood, cell, traded)?;
             if stands {
                 passed = Some(cell.key.price);
                 standing.next();
@@ -560,7 +549,7 @@ impl<S: Sink> Encoder<'_, S> {
     }
 
     /// Where a new rung stands before the next one.
-    fn enters(&mut self, book: Book, behind: Option<i64>, next: i64, place: i64) {
+    fn enters(&mut self, book: Book<'_>, behind: Option<i64>, next: i64, place: i64) {
         let Some(behind) = behind else {
             return number::write(
                 self.sink,
@@ -582,47 +571,47 @@ impl<S: Sink> Encoder<'_, S> {
     #[allow(clippy::too_many_arguments, reason = "all of it is the place of one amount")]
     fn amount(
         &mut self,
-        number: SelectionNumber,
-        book: Book,
+        held: Held<'_>,
+        book: Book<'_>,
         rung: usize,
         count: usize,
-        held: u64,
+        stood: u64,
         cell: &CellChange,
         traded: &Traded,
     ) -> Result<(), Unfit> {
         self.settle();
         let value = cell.value;
-        self.plain += 1 + amount_length(value, held);
-        if held == 0 {
-            return self.new_amount(number, book, rung, count, value);
+        self.plain += 1 + amount_length(value, stood);
+        if stood == 0 {
+            return self.new_amount(held, book, rung, count, value);
         }
         let half = if book.side == 0 { traded.half(cell.key.price) } else { None };
-        let context = context::changes(book.side, rung, count, held, half, &self.seen);
+        let context = context::changes(book.side, rung, count, stood, half, &self.seen);
         if value == 0 {
             self.sink.symbol(CHANGES, context, 0);
-            self.seen.note(held);
+            self.seen.note(stood);
             return Ok(());
         }
-        let (by, falls) = (value.abs_diff(held), value < held);
+        let (by, falls) = (value.abs_diff(stood), value < stood);
         if falls && half == Some(by) {
             self.sink.symbol(CHANGES, context, 1);
             return Ok(());
         }
         let again = self.seen.position(by);
         self.sink.symbol(CHANGES, context, if falls { 2 } else { 5 } + how(again, by));
-        self.by(again, by, book.side, held, falls);
+        self.by(again, by, book.side, stood, falls);
         Ok(())
     }
 
     fn new_amount(
         &mut self,
-        number: SelectionNumber,
-        book: Book,
+        held: Held<'_>,
+        book: Book<'_>,
         rung: usize,
         count: usize,
         value: u64,
     ) -> Result<(), Unfit> {
-        let Against { reference, is_catch_up, .. } = self.against;
+        let is_catch_up = self.against.is_catch_up;
         if is_catch_up {
             self.sink.bit(GONE, 0, value == 0);
         }
@@ -633,7 +622,7 @@ impl<S: Sink> Encoder<'_, S> {
         let is_one = |cell: &CellChange| cell.key.field.kind() != FieldKind::Ladder || cell.value <= 1;
         let hidden = self.hidden.unwrap_or_else(|| value == 1 && self.cells.iter().all(is_one));
         if self.hidden.is_none() {
-            self.sink.bit(HIDDEN, hidden_context(reference, number, book.field), hidden);
+            self.sink.bit(HIDDEN, hidden_context(held, book.field), hidden);
             self.hidden = Some(hidden);
         }
         if hidden {
@@ -682,28 +671,28 @@ fn how(again: Option<usize>, amount: u64) -> usize {
 }
 
 /// Context of [`HIDDEN`].
-pub(crate) fn hidden_context(reference: Reference<'_>, number: SelectionNumber, field: Field) -> usize {
-    match reference.rungs(number, field).next() {
+pub(crate) fn hidden_context(held: Held<'_>, field: Field) -> usize {
+    match held.rungs(field).peek() {
         None => 2,
         Some((_, volume)) => usize::from(volume == 1),
     }
 }
 
 /// Context of [`OTHER`].
-pub(crate) fn other(reference: Reference<'_>, number: SelectionNumber, fields: usize, kind: usize) -> usize {
-    if reference.is_nothing() {
+#[inline]
+pub(crate) fn other(held: Held<'_>, is_anew: bool, fields: usize, kind: usize) -> usize {
+    if is_anew {
         return 32;
     }
     kind * 2
         + usize::from(fields == 0)
-        + 8 * usize::from(!reference.is_without(number, Field::DisplayBack))
-        + 16 * usize::from(reference.value(number, Field::NearPrice) > 0)
+        + 8 * usize::from(!held.is_without(Field::DisplayBack))
+        + 16 * usize::from(held.value(Field::NearPrice) > 0)
 }
 
 /// Context of [`OTHER_FIELD`].
-pub(crate) fn other_field(reference: Reference<'_>, at: usize, before: bool, fields: usize) -> usize {
-    let anew = usize::from(reference.is_nothing());
-    ((anew * OTHERS.len() + at) * 2 + usize::from(fields != 0)) * 2 + usize::from(before)
+pub(crate) fn other_field(is_anew: bool, at: usize, before: bool, fields: usize) -> usize {
+    ((usize::from(is_anew) * OTHERS.len() + at) * 2 + usize::from(fields != 0)) * 2 + usize::from(before)
 }
 
 /// Context of [`LOOSE`] for a selection's field.
@@ -733,8 +722,8 @@ pub(crate) fn volumes(reference: Reference<'_>) -> u64 {
 }
 
 /// A selection's traded amounts together.
-pub(crate) fn traded_together(reference: Reference<'_>, number: SelectionNumber) -> u64 {
-    reference.rungs(number, Field::Traded).map(|(_, volume)| volume).fold(0, u64::saturating_add)
+pub(crate) fn traded_together(held: Held<'_>) -> u64 {
+    held.rungs(Field::Traded).map(|(_, volume)| volume).fold(0, u64::saturating_add)
 }
 
 /// The changed traded amounts together.
@@ -784,28 +773,43 @@ fn touched(cells: &[CellChange], cleared: &[(SelectionNumber, Field)]) -> usize 
     }
 }
 
+/// The bit of a selection's field.
+fn bit(field: Field) -> u32 {
+    1 << (field as u32 - 16)
+}
+
 /// The cells of one selection by field.
 struct Runs<'a> {
     cells: &'a [CellChange],
+    /// The fields that there are, as bits.
+    present: u32,
     /// Where each field's cells begin and end, by its code less 16.
     ranges: [(u32, u32); 23],
 }
 
 impl<'a> Runs<'a> {
     fn of(cells: &'a [CellChange]) -> Self {
-        let mut ranges = [(0, 0); 23];
+        let (mut ranges, mut present) = ([(0, 0); 23], 0);
         for (at, cell) in cells.iter().enumerate() {
             let range = &mut ranges[cell.key.field as usize - 16];
-            if range.1 == 0 {
+            let bit = bit(cell.key.field);
+            if present & bit == 0 {
                 range.0 = at as u32;
             }
             range.1 = at as u32 + 1;
+            present |= bit;
         }
-        Self { cells, ranges }
+        Self { cells, present, ranges }
     }
 
+    #[inline]
     fn has(&self, field: Field) -> bool {
-        self.ranges[field as usize - 16].1 > 0
+        self.present & bit(field) != 0
+    }
+
+    #[inline]
+    fn has_any(&self, fields: &[Field]) -> bool {
+        self.present & fields.iter().fold(0, |bits, &field| bits | bit(field)) != 0
     }
 
     fn cells(&self, field: Field) -> &'a [CellChange] {
@@ -814,6 +818,6 @@ impl<'a> Runs<'a> {
     }
 
     fn value(&self, field: Field) -> Option<u64> {
-        self.cells(field).first().map(|cell| cell.value)
+        if self.has(field) { self.cells(field).first().map(|cell| cell.value) } else { None }
     }
 }

@@ -10,14 +10,31 @@ pub(crate) const SCALE: u32 = 1 << SCALE_BITS;
 pub(crate) struct Table<const N: usize> {
     /// Where the first context's shares stand.
     pub(crate) at: usize,
+    /// How many contexts the tables before it have.
+    before: usize,
     pub(crate) contexts: usize,
+}
+
+impl<const N: usize> Table<N> {
+    /// Where a context's shares stand.
+    #[inline]
+    pub(crate) fn share(self, context: usize) -> usize {
+        debug_assert!(context < self.contexts, "context {context} of {}", self.contexts);
+        self.at + context * N
+    }
+
+    /// Which of all contexts it is.
+    #[inline]
+    pub(crate) fn context(self, context: usize) -> usize {
+        self.before + context
+    }
 }
 
 macro_rules! layout {
     ($($(#[$doc:meta])* $name:ident: [$contexts:expr; $symbols:expr];)*) => {
         /// Name, contexts and symbols of every table, in the order in which a model's file has them.
         pub(crate) const LAYOUT: &[(&str, usize, usize)] = &[$((stringify!($name), $contexts, $symbols)),*];
-        $($(#[$doc])* pub(crate) const $name: Table<{ $symbols }> = Table { at: start(stringify!($name)), contexts: $contexts };)*
+        $($(#[$doc])* pub(crate) const $name: Table<{ $symbols }> = Table { at: start(stringify!($name)).0, before: start(stringify!($name)).1, contexts: $contexts };)*
     };
 }
 
@@ -100,8 +117,8 @@ layout! {
     TRADED_ROUND: [2; 2];
     /// Whole units.
     TRADED_UNITS: [1; 16];
-    /// Cents, by the offer that stands there.
-    TRADED_CENTS: [6; 24];
+    /// Cents, by the offer that stands there; of everything anew, by the amount before.
+    TRADED_CENTS: [12; 24];
 
     /// How many rungs of a ladder change.
     COUNT: [10; 16];
@@ -140,16 +157,19 @@ layout! {
 }
 
 /// Number of shares of all tables.
-pub(crate) const SHARES: usize = start("");
+pub(crate) const SHARES: usize = start("").0;
+/// Number of contexts of all tables.
+pub(crate) const CONTEXTS: usize = start("").1;
 
-/// Where a table's shares begin; the end of all of them for a name that is in none.
-const fn start(name: &str) -> usize {
-    let (mut at, mut i) = (0, 0);
+/// How many shares and contexts stand before a table; all of them for a name that is in none.
+const fn start(name: &str) -> (usize, usize) {
+    let (mut at, mut contexts, mut i) = (0, 0, 0);
     while i < LAYOUT.len() && !same(LAYOUT[i].0, name) {
         at += LAYOUT[i].1 * LAYOUT[i].2;
+        contexts += LAYOUT[i].1;
         i += 1;
     }
-    at
+    (at, contexts)
 }
 
 const fn same(a: &str, b: &str) -> bool {

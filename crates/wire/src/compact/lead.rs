@@ -46,7 +46,7 @@ impl LeadHead {
     /// Appends the bytes that come before the delta's own tail.
     pub(crate) fn write(&self, lead: &Lead, model: &Model, symbols: &mut Symbols, out: &mut Vec<u8>) {
         symbols.clear();
-        let sink = &mut Writer { model, symbols };
+        let sink = &mut Writer::new(model, symbols);
         sink.bit(ONE_STEP, 0, self.step == 1);
         if self.step != 1 {
             number::write(sink, LOOSE, 0, Shape::Usual, self.step);

@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    layout::{LAYOUT, SCALE, SHARES, Table},
+    layout::{CONTEXTS, LAYOUT, SCALE, SCALE_BITS, SHARES},
     trainer,
 };
 
@@ -51,8 +51,20 @@ pub enum ModelError {
 pub struct Model {
     id: ModelId,
     bytes: Bytes,
-    /// Where each symbol's part of [`SCALE`] ends.
-    ends: Arc<[u16; SHARES]>,
+    tables: Arc<Tables>,
+}
+
+/// For each symbol where its part of [`SCALE`] starts, times 2^16, and its size.
+pub(super) type Parts = [u32; SHARES];
+/// For each context and each 2^[`HINT_BITS`] slots of [`SCALE`] the symbol in whose part the first of them is.
+pub(super) type Hints = [[u8; HINTS]; CONTEXTS];
+/// See [`Hints`].
+pub(super) const HINT_BITS: u32 = 8;
+const HINTS: usize = 1 << (SCALE_BITS - HINT_BITS);
+
+struct Tables {
+    parts: Parts,
+    hints: Hints,
 }
 
 impl Model {
@@ -80,16 +92,21 @@ impl Model {
         if let Some(at) = bytes[1..].iter().position(|&code| code >= CODES) {
             return Err(ModelError::Code(at + 1));
         }
-        let mut ends = Vec::with_capacity(SHARES);
+        let mut tables = Box::new(Tables { parts: [0; SHARES], hints: [[0; HINTS]; CONTEXTS] });
+        let (mut at, mut met) = (0, 0);
         for &(_, contexts, symbols) in LAYOUT {
             for _ in 0..contexts {
-                let at = 1 + ends.len();
-                push_ends(&bytes[at..at + symbols], &mut ends);
+                let parts = &mut tables.parts[at..at + symbols];
+                set_parts(&bytes[1 + at..1 + at + symbols], parts);
+                for (slots, hint) in tables.hints[met].iter_mut().enumerate() {
+                    let is_before = |&&part: &&u32| (part >> 16) as usize <= slots << HINT_BITS;
+                    *hint = (parts.iter().take_while(is_before).count() - 1) as u8;
+                }
+                at += symbols;
+                met += 1;
             }
         }
-        let ends: Box<[u16; SHARES]> =
-            ends.into_boxed_slice().try_into().unwrap_or_else(|_| unreachable!("the layout fills it"));
-        Ok(Self { id: ModelId(oddswire_model::hash32(&bytes)), bytes, ends: ends.into() })
+        Ok(Self { id: ModelId(oddswire_model::hash32(&bytes)), bytes, tables: tables.into() })
     }
 
     /// Its name.
@@ -102,12 +119,12 @@ impl Model {
         self.bytes.clone()
     }
 
-    /// Where the symbols' parts end in a context of a table.
-    #[inline]
-    pub(crate) fn ends<const N: usize>(&self, table: Table<N>, context: usize) -> &[u16; N] {
-        debug_assert!(context < table.contexts, "context {context} of {}", table.contexts);
-        let at = table.at + context * N;
-        self.ends[at..].first_chunk().expect("contexts are within their table")
+    pub(super) fn parts(&self) -> &Parts {
+        &self.tables.parts
+    }
+
+    pub(super) fn hints(&self) -> &Hints {
+        &self.tables.hints
     }
 }
 
@@ -124,21 +141,25 @@ pub(super) fn weight(code: u8) -> u64 {
 
 /// Turns a context's codes into parts of [`SCALE`]: every part is at least one, and what rounding leaves over or takes
 /// too much goes to the greatest, the first of them if there are several.
-fn push_ends(codes: &[u8], ends: &mut Vec<u16>) {
+fn set_parts(codes: &[u8], parts: &mut [u32]) {
     let sum: u64 = codes.iter().map(|&code| weight(code)).sum();
     let room = u64::from(SCALE) - codes.len() as u64;
-    let parts: Vec<u64> = codes.iter().map(|&code| 1 + weight(code) * room / sum).collect();
-    let rest = u64::from(SCALE) - parts.iter().sum::<u64>();
+    for (part, &code) in parts.iter_mut().zip(codes) {
+        *part = (1 + weight(code) * room / sum) as u32;
+    }
+    let rest = SCALE - parts.iter().sum::<u32>();
     let mut greatest = 0;
     for (at, &code) in codes.iter().enumerate() {
         if code > codes[greatest] {
             greatest = at;
         }
     }
-    let mut end = 0;
-    for (at, part) in parts.iter().enumerate() {
-        end += part + if at == greatest { rest } else { 0 };
-        ends.push(end as u16);
+    parts[greatest] += rest;
+    let mut start = 0;
+    for part in parts {
+        let size = *part;
+        *part |= start << 16;
+        start += size;
     }
 }
 
@@ -208,10 +229,8 @@ impl Counts {
             .map(|(&(table, contexts, symbols), &raw_bits)| {
                 let mut cost = TableCost { table, symbols: 0.0, bits: 0.0, raw_bits };
                 for _ in 0..contexts {
-                    let mut start = 0;
                     for _ in 0..symbols {
-                        let share = f64::from(model.ends[at] - start) / f64::from(SCALE);
-                        start = model.ends[at];
+                        let share = f64::from(model.parts()[at] & 0xffff) / f64::from(SCALE);
                         cost.symbols += self.counts[at];
                         cost.bits -= self.counts[at] * share.log2();
                         at += 1;
@@ -240,9 +259,12 @@ mod tests {
         let mut at = 0;
         for &(name, contexts, symbols) in LAYOUT {
             for _ in 0..contexts {
-                let ends = &model.ends[at..at + symbols];
-                assert!(ends[0] > 0 && ends.is_sorted_by(|a, b| a < b), "{name}");
-                assert_eq!(u32::from(ends[symbols - 1]), SCALE, "{name}");
+                let mut end = 0;
+                for part in &model.parts()[at..at + symbols] {
+                    assert!(part >> 16 == end && part & 0xffff > 0, "{name}");
+                    end += part & 0xffff;
+                }
+                assert_eq!(end, SCALE, "{name}");
                 at += symbols;
             }
         }
@@ -261,8 +283,8 @@ mod tests {
 
     #[test]
     fn parts_of_equal_codes_are_equal_but_for_the_first() {
-        let mut ends = Vec::new();
-        push_ends(&[5, 5, 5], &mut ends);
-        assert_eq!(ends, [1366, 2731, 4096]);
+        let mut parts = [0; 3];
+        set_parts(&[5, 5, 5], &mut parts);
+        assert_eq!(parts, [1366, 1366 << 16 | 1365, 2731 << 16 | 1365]);
     }
 }

@@ -125,7 +125,7 @@ mod tests {
         let numbers: Vec<u64> =
             (0..53).flat_map(|bits| [(1 << bits) - 1, 1 << bits]).chain([(1 << 53) - 1]).collect();
         let mut symbols = Symbols::default();
-        let mut writer = Writer { model: &model, symbols: &mut symbols };
+        let mut writer = Writer::new(&model, &mut symbols);
         for &number in &numbers {
             write(&mut writer, LOOSE, 0, Shape::Usual, number);
             write(&mut writer, CENTS, 3, Shape::Flat, number);

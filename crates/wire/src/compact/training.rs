@@ -46,7 +46,8 @@ impl Sink for Notes {
 /// Counts the symbols that a change is coded in, and for a delta those of the head of a frame that holds nothing else.
 ///
 /// `baseline` is the market at the change's base and the view it was made for, or nothing; `time_step` how far the
-/// producers' clock has gone since the change before. Says whether the change fits the compact encoding at all.
+/// producers' clock has gone since the change before. Says whether the compact encoding can say the change, as it can all
+/// that are about the target's own selections.
 pub fn count(
     change: &MarketDelta,
     baseline: Option<(&Market, View)>,

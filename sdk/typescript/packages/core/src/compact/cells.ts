@@ -265,10 +265,12 @@ function readTradedAmount({ ladders }: Runner, price: number): number {
   const count = seenCount;
   let value: number;
   if (count && bit(Table.TradedAgain, Math.min(count, 4) - 1)) value = readAgain();
-  else if (bit(Table.TradedRound, anew)) value = amount(100 * readNumber(Table.TradedUnits, 16));
+  else if (isEven && bit(Table.TradedRound, anew)) value = amount(100 * readNumber(Table.TradedUnits, 16));
   else {
-    const length = readLength(Table.TradedCents + 24 * (anew ? 5 : Math.min(bits(offer) >> 2, 4)), 24);
-    value = readRest(length);
+    const context = anew ? 5 + Math.min(Math.floor(count && bits(seen[0]!) / 3), 6) : Math.min(bits(offer) >> 2, 4);
+    value = readRest(readLength(Table.TradedCents + 24 * context, 24));
+    // The last bit of an odd one is known.
+    if (!isEven) value = amount(2 * value + 1);
   }
   note(value);
   if (!isEven) return value;

@@ -75,42 +75,42 @@ export const enum Table {
   TradedRound = 2880,
   /** Whole units. 1 x 16. */
   TradedUnits = 2884,
-  /** Cents, by the offer that stands there. 6 x 24. */
+  /** Cents, by the offer that stands there; of everything anew, by the amount before. 12 x 24. */
   TradedCents = 2900,
   /** How many rungs of a ladder change. 10 x 16. */
-  Count = 3044,
+  Count = 3188,
   /** How many rungs stand between one change and the next. 54 x 16. */
-  Gap = 3204,
+  Gap = 3348,
   /** More than fifteen of them. 1 x 16. */
-  GapFar = 4068,
+  GapFar = 4212,
   /** Whether a rung comes into being before the next one that stands. 60 x 2. */
-  Enters = 4084,
+  Enters = 4228,
   /** Where in the hole, by its width. 6 x 16. */
-  EntersAt = 4204,
+  EntersAt = 4348,
   /** Where in a wide one. 2 x 16. */
-  EntersFar = 4300,
+  EntersFar = 4444,
   /** By how much it beats the best, by the room there is. 6 x 16. */
-  Beats = 4332,
+  Beats = 4476,
   /** How far behind the last one. 9 x 16. */
-  Behind = 4428,
+  Behind = 4572,
   /** Where the first rung of an empty ladder stands. 3 x 16. */
-  First = 4572,
+  First = 4716,
   /** What becomes of a rung. 85 x 8. */
-  Changes = 4620,
+  Changes = 4764,
   /** Whether what a catch-up names is gone. 1 x 2. */
-  Gone = 5300,
+  Gone = 5444,
   /** How the amount of a new rung is told. 22 x 3. */
-  New = 5302,
+  New = 5446,
   /** Whether amounts are hidden, by what is held. 3 x 2. */
-  Hidden = 5368,
+  Hidden = 5512,
   /** Which of the amounts seen in this piece it is, by how many there are. 3 x 8. */
-  Again = 5374,
+  Again = 5518,
   /** Whole units. 9 x 16. */
-  Units = 5398,
+  Units = 5542,
   /** Cents, by what stands there. 28 x 24. */
-  Cents = 5542,
+  Cents = 5686,
   /** Whether a ladder changes beside the price ladder's ticks, and whether there is another such rung in it. 2 x 2. */
-  Stray = 6214,
+  Stray = 6358,
 }
 
 /** First byte of a model with these tables. */
@@ -119,6 +119,6 @@ export const LAYOUT = 2;
 export const SIZES = [
   1, 2, 1, 16, 9, 8, 1, 2, 1, 2, 4, 24, 9, 8, 1, 2, 4, 2, 4, 4, 8, 16, 112, 2, 40, 32, 33, 2, 80, 2,
   1, 2, 2, 3, 8, 16, 7, 2, 2, 16, 2, 4, 1, 24, 2, 3, 3, 4, 2, 16, 17, 16, 1, 16, 4, 16, 8, 2, 24, 2,
-  1, 24, 8, 2, 1, 2, 2, 2, 4, 2, 2, 2, 1, 16, 6, 24, 10, 16, 54, 16, 1, 16, 60, 2, 6, 16, 2, 16, 6, 16,
-  9, 16, 3, 16, 85, 8, 1, 2, 22, 3, 3, 2, 3, 8, 9, 16, 28, 24, 2, 2,
+  1, 24, 8, 2, 1, 2, 2, 2, 4, 2, 2, 2, 1, 16, 12, 24, 10, 16, 54, 16, 1, 16, 60, 2, 6, 16, 2, 16,
+  6, 16, 9, 16, 3, 16, 85, 8, 1, 2, 22, 3, 3, 2, 3, 8, 9, 16, 28, 24, 2, 2,
 ];
