@@ -2,7 +2,7 @@
  * Time per changed cell, in whatever engine this runs: decoding and applying this SDK's frames, against parsing the same
  * changes as JSON and with protobuf-es (parsing alone, without applying them to anything).
  */
-import { ClientSession, type View } from '@oddswire/web';
+import { ClientSession, type View } from '@oddswire/core';
 import { describeChanges } from '@oddswire/web/changes';
 
 import { fromProtobuf, toProtobuf, type Update, updateOf } from './rivals.js';

@@ -1,5 +1,6 @@
 import { Field } from './field.js';
-import type { Mirror, Runner } from './mirror.js';
+import type { Market } from './market.js';
+import type { Selection } from './selection.js';
 
 /** Numbers per entry: selection (or MARKET), field code, price (0 if it is no rung), old value, new value. */
 const STRIDE = 5;
@@ -11,15 +12,22 @@ const STRIDE = 5;
 export class Changes {
   entries = new Float64Array(256 * STRIDE);
   length = 0;
-  /** How many of them emptied a ladder and were not named one by one. */
+  /**
+   * How many of them emptied a ladder and were not named one by one.
+   * @internal
+   */
   cleared = 0;
 
-  /** Forgets everything. */
+  /**
+   * Forgets everything.
+   * @internal
+   */
   reset(): void {
     this.length = 0;
     this.cleared = 0;
   }
 
+  /** @internal */
   push(selection: number, field: number, price: number, old: number, value: number): void {
     const at = this.length * STRIDE;
     let { entries } = this;
@@ -36,8 +44,11 @@ export class Changes {
     this.length++;
   }
 
-  /** Empties the ladders of a selection that a mask names; bit n is for the one of code 32 + n. */
-  clear({ number, ladders }: Runner, mask: number): void {
+  /**
+   * Empties the ladders of a selection that a mask names; bit n is for the one of code 32 + n.
+   * @internal
+   */
+  clear({ number, ladders }: Selection, mask: number): void {
     ladders.forEach((rungs, slot) => {
       // The last one first: undoing then puts the best one back first.
       while (mask & (1 << slot) && rungs?.count) {
@@ -51,7 +62,10 @@ export class Changes {
     });
   }
 
-  /** What a rung held before the entries from `from` on, if one is about it; else `otherwise`. */
+  /**
+   * What a rung held before the entries from `from` on, if one is about it; else `otherwise`.
+   * @internal
+   */
   before(from: number, price: number, otherwise: number): number {
     for (let at = from * STRIDE; at < this.length * STRIDE; at += STRIDE) {
       if (this.entries[at + 2] === price) return this.entries[at + 3]!;
@@ -59,16 +73,19 @@ export class Changes {
     return otherwise;
   }
 
-  /** Takes the entries from `from` on back, the last one first. */
-  undo(mirror: Mirror, from: number): void {
+  /**
+   * Takes the entries from `from` on back, the last one first.
+   * @internal
+   */
+  undo(market: Market, from: number): void {
     while (this.length > from) {
       const at = --this.length * STRIDE;
-      const [selection, field, price, old, value] = this.entries.subarray(at);
-      const runner = mirror.runners[selection!];
-      if (!runner) mirror.cells[field!] = old!;
-      else if (field! < Field.Back) runner.cells[field! - Field.SelectionStatus] = old!;
+      const [number, field, price, old, value] = this.entries.subarray(at);
+      const selection = market.selections[number!];
+      if (!selection) market.cells[field!] = old!;
+      else if (field! < Field.Back) selection.cells[field! - Field.SelectionStatus] = old!;
       else {
-        const rungs = runner.ladder(field!);
+        const rungs = selection.ladder(field!);
         const key = rungs.isHighestFirst ? -price! : price!;
         rungs.setAt(rungs.find(key), key, value!, old!);
       }

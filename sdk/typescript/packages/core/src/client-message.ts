@@ -31,7 +31,8 @@ export type ResyncReason = (typeof RESYNC_REASONS)[number];
 
 /** The first message of a session [HELLO-1]. */
 export function hello(agent: string, encodings: readonly number[], token: string, models: readonly number[] = []): Uint8Array {
-  const bytes = models.flatMap((id) => [id & 255, (id >> 8) & 255, (id >> 16) & 255, id >>> 24]);
+  // What is more than a byte is cut off.
+  const bytes = models.flatMap((id) => [id, id >> 8, id >> 16, id >> 24]);
   return message(1, 'spsb', [agent, encodings, token, bytes]);
 }
 
@@ -60,7 +61,7 @@ export function telemetry(fresh: Figures): Uint8Array {
 function viewMessage(view: string): Values {
   const [, depth, best, hidden] = /^(prices|full|best(10|[1-9]))(-prices)?$/.exec(view) ?? [];
   if (!depth || (hidden && depth === 'prices')) {
-    throw new TypeError(`"${view}" is not a view; use prices, best1 to best10, full, and -prices to leave amounts out (best3-prices)`);
+    throw new TypeError(`"${view}" is not a view`);
   }
   return [best ? 2 : depth === 'full' ? 3 : 1, Number(best ?? 0), Number(depth !== 'prices' && !hidden)];
 }

@@ -1,7 +1,8 @@
 import type { Changes } from './changes.js';
 import type { SessionEvent } from './event.js';
 import { Field, INFINITE } from './field.js';
-import type { Market, Selection } from './market.js';
+import type { Market } from './market.js';
+import type { Selection } from './selection.js';
 
 /** Names of fields by code; those of ladders as in `Selection.depth`. */
 const NAMES: readonly string[] = [

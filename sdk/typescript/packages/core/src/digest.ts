@@ -1,5 +1,6 @@
+import type { Attributes } from './attribute.js';
 import { Field, MARKET } from './field.js';
-import type { Attributes, Mirror } from './mirror.js';
+import type { Market } from './market.js';
 import { utf8 } from './reader.js';
 
 /** Two lanes of 32 bits; sums of hashes [DIG-2]. */
@@ -9,16 +10,16 @@ type Lanes = [number, number];
 const SEEDS = [0x6f64_6473, 0x7769_7265] as const;
 const TWO_32 = 2 ** 32;
 
-/** The digest of everything a mirror holds, as 16 hexadecimal digits; `undefined` when it cannot agree [ATTR-3]. */
-export function digestOf(mirror: Mirror): string | undefined {
-  const definition = (mirror.definitionDigest ??= digestDefinition(mirror));
+/** The digest of everything a market holds, as 16 hexadecimal digits; `undefined` when it cannot agree [ATTR-3]. */
+export function digestOf(market: Market): string | undefined {
+  const definition = (market.definitionDigest ??= digestDefinition(market));
   if (!definition) return undefined;
   const lanes: Lanes = [...definition];
   const addCell = (number: number, field: number, price: number, value: number): void => {
     if (value) add(lanes, [number * 256 + field, price, value % TWO_32, Math.floor(value / TWO_32)]);
   };
-  mirror.cells.forEach((value, field) => addCell(MARKET, field, 0, value));
-  for (const { number, cells, ladders } of mirror.runners) {
+  market.cells.forEach((value, field) => addCell(MARKET, field, 0, value));
+  for (const { number, cells, ladders } of market.selections) {
     cells.forEach((value, slot) => addCell(number, Field.SelectionStatus + slot, 0, value));
     ladders.forEach((rungs, slot) => {
       for (let at = 0; rungs && at < 2 * rungs.count; at += 2) {
@@ -29,7 +30,7 @@ export function digestOf(mirror: Mirror): string | undefined {
   return lanes.map((lane) => lane.toString(16).padStart(8, '0')).join('');
 }
 
-function digestDefinition({ runners, attributes }: Mirror): Lanes | null {
+function digestDefinition({ selections, texts }: Market): Lanes | null {
   const lanes: Lanes = [0, 0];
   let canAgree = true;
   const addAttributes = (number: number, attributes: Attributes): void =>
@@ -41,11 +42,11 @@ function digestDefinition({ runners, attributes }: Mirror): Lanes | null {
       // A name of a later version is held under its number.
       canAgree &&= name[0] !== '#';
     });
-  addAttributes(MARKET, attributes);
-  for (const { number, id, handicap, attributes } of runners) {
+  addAttributes(MARKET, texts);
+  for (const { number, id, thousandths, texts } of selections) {
     const key = BigInt(id);
-    add(lanes, [number * 256 + 254, handicap, Number(key % BigInt(TWO_32)), Number(key / BigInt(TWO_32))]);
-    addAttributes(number, attributes);
+    add(lanes, [number * 256 + 254, thousandths, Number(key % BigInt(TWO_32)), Number(key / BigInt(TWO_32))]);
+    addAttributes(number, texts);
   }
   return canAgree ? lanes : null;
 }

@@ -1,6 +1,6 @@
 import type { ResyncReason } from './client-message.js';
 import type { Market } from './market.js';
-import type { MarketStatus } from './mirror.js';
+import type { MarketStatus } from './status.js';
 
 /** What became of a cursor on a new connection [RES-2]. Places in this list are the numbers that travel. */
 export const RESUMES = ['FRESH', 'CAUGHT_UP', 'EPOCH_CHANGED', 'TOO_OLD'] as const;

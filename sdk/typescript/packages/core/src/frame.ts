@@ -86,7 +86,7 @@ export function readFrame(bytes: Uint8Array): Frame {
       }
     }
     return { reader, fields, pieces };
-  } catch (error) {
-    fail('FRAME_MALFORMED', `the frame is not a valid message (${(error as Error).message})`);
+  } catch {
+    fail('FRAME_MALFORMED');
   }
 }

@@ -24,7 +24,7 @@ export function readMessage(reader: Reader, shape: Shape): Values {
     const field = Math.floor(tag / 8);
     const kind = shape[field - 1] ?? ' ';
     const isPacked = kind === 'p' && wire === 2;
-    if (field < 1 || (kind !== ' ' && !isPacked && wire !== wireOf(kind))) fail('FRAME_MALFORMED', `field ${field}, wire type ${wire}`);
+    if (field < 1 || (kind !== ' ' && !isPacked && wire !== (WIRES[kind as string] ?? 2))) fail('FRAME_MALFORMED');
     const value = wire === 2 ? readInside(reader, kind) : readNumber(reader, kind, wire);
     if (kind === ' ') continue;
     if (kind.length > 1 || (kind === 'p' && !isPacked)) (values[field] ??= []).push(value);
@@ -34,18 +34,17 @@ export function readMessage(reader: Reader, shape: Shape): Values {
   return values;
 }
 
-function wireOf(kind: Shape): number {
-  return kind === 'x' || kind === 'q' ? 5 : kind === 'f' || kind === 'Q' ? 1 : kind === 'u' || kind === 'z' || kind === 'i' || kind === 'p' ? 0 : 2;
-}
+/** Wire types of fields that do not have their length before them, by their letters. */
+const WIRES: Record<string, number> = { u: 0, z: 0, i: 0, p: 0, f: 1, Q: 1, x: 5, q: 5 };
 
 function readNumber(reader: Reader, kind: Shape, wire: number): any {
-  if (kind === 'q' || kind === 'Q') return [reader.skip(kind === 'q' ? 4 : 8), reader.pos];
-  if (wire === 1) return reader.hex();
-  if (wire === 5) {
-    const at = reader.skip(4);
-    return [3, 2, 1, 0].reduce((value, byte) => value * 256 + reader.bytes[at + byte]!, 0);
+  if (wire & 1) {
+    const length = wire < 2 ? 8 : wire === 5 ? 4 : fail('FRAME_MALFORMED');
+    if (kind === 'q' || kind === 'Q') return [reader.skip(length), reader.pos];
+    const digits = reader.hex(length);
+    return kind === 'x' ? parseInt(digits, 16) : digits;
   }
-  if (wire !== 0) fail('FRAME_MALFORMED', `wire type ${wire}`);
+  if (wire) fail('FRAME_MALFORMED');
   if (kind === 'z') return reader.s();
   const value = reader.u();
   if (kind === 'i') return String(value < 2 ** 53 ? value : (BigInt(reader.high) << 32n) + BigInt(reader.low));

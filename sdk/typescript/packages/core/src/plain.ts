@@ -1,9 +1,10 @@
 import type { Changes } from './changes.js';
 import { fail } from './error.js';
 import { AMOUNT_END, Field, INFINITE, MARKET, RUNGS_MAX, SELECTIONS_MAX } from './field.js';
-import type { Mirror, Runner } from './mirror.js';
+import type { Market } from './market.js';
 import { indexOf, priceAt, stepOf } from './price-ladder.js';
 import type { Reader } from './reader.js';
+import type { Selection } from './selection.js';
 
 /** Fields of a market's mask, lowest bit first [PLAIN-4]. */
 const MARKET_BITS = [Field.MarketTradedVolume, Field.Status, Field.InPlay, Field.Held, Field.PriceLadder];
@@ -31,12 +32,12 @@ const LAST_TRADED = Field.LastTraded - Field.SelectionStatus;
 
 /**
  * Reads what follows a piece's head in the plain encoding [PLAIN-1] to [PLAIN-10], to the reader's end, and sets the cells of
- * `mirror`. Every cell that it sets goes into `changes`, which takes them back if reading fails.
+ * `market`. Every cell that it sets goes into `changes`, which takes them back if reading fails.
  *
- * `isRelative` says that values count from what `mirror` holds (deltas); else they are absolute.
+ * `isRelative` says that values count from what `market` holds (deltas); else they are absolute.
  */
-export function readPlain(reader: Reader, mirror: Mirror, changes: Changes, isRelative: boolean): void {
-  const { cells, runners } = mirror;
+export function readPlain(reader: Reader, market: Market, changes: Changes, isRelative: boolean): void {
+  const { cells, selections } = market;
   const volume = isRelative ? cells[Field.MarketTradedVolume]! : 0;
   let step = stepOf(cells[Field.PriceLadder]!);
   let number = -1;
@@ -46,13 +47,13 @@ export function readPlain(reader: Reader, mirror: Mirror, changes: Changes, isRe
     const leap = reader.u();
     if (leap === 0) {
       if (!isFirst) fail('ORDER');
-      isTold = decodeMarket(reader, mirror, changes, isRelative);
+      isTold = decodeMarket(reader, market, changes, isRelative);
       step = stepOf(cells[Field.PriceLadder]!);
     } else {
       number += leap;
-      const runner = number < SELECTIONS_MAX && runners[number];
-      if (!runner) fail('SELECTION');
-      grows += decodeRunner(reader, runner, changes, isRelative, step);
+      const selection = number < SELECTIONS_MAX && selections[number];
+      if (!selection) fail('SELECTION');
+      grows += decodeSelection(reader, selection, changes, isRelative, step);
     }
   }
   if (volume && grows && !isTold) {
@@ -61,7 +62,7 @@ export function readPlain(reader: Reader, mirror: Mirror, changes: Changes, isRe
 }
 
 /** Returns whether the traded volume is told. */
-function decodeMarket(reader: Reader, { cells }: Mirror, changes: Changes, isRelative: boolean): boolean {
+function decodeMarket(reader: Reader, { cells }: Market, changes: Changes, isRelative: boolean): boolean {
   const mask = reader.u();
   if (mask === 0 || mask > 0x1f) fail('MASK');
   for (let bit = 0; bit < 5; bit++) {
@@ -78,16 +79,16 @@ function decodeMarket(reader: Reader, { cells }: Mirror, changes: Changes, isRel
 }
 
 /** Returns by how much the traded volume grows. */
-function decodeRunner(reader: Reader, runner: Runner, changes: Changes, isRelative: boolean, step: number): number {
+function decodeSelection(reader: Reader, selection: Selection, changes: Changes, isRelative: boolean, step: number): number {
   const mask = reader.u();
   if (mask === 0 || mask > 0xffff) fail('MASK');
-  const { cells } = runner;
+  const { cells } = selection;
   // Ladders count from what was last traded before the piece.
   const lastTraded = isRelative ? cells[LAST_TRADED]! : 0;
   if (mask & CLEARED) {
     const ladders = reader.u();
     if (ladders === 0 || ladders > 0x7f) fail('MASK');
-    changes.clear(runner, ladders);
+    changes.clear(selection, ladders);
   }
   let traded = 0;
   let grows = 0;
@@ -99,12 +100,12 @@ function decodeRunner(reader: Reader, runner: Runner, changes: Changes, isRelati
       if (bit === VOLUME_BIT && isRelative && cells[slot] && traded) {
         const old = cells[slot];
         grows = traded;
-        changes.push(runner.number, field, 0, old, (cells[slot] = amount(old, traded)));
+        changes.push(selection.number, field, 0, old, (cells[slot] = amount(old, traded)));
       }
       continue;
     }
     if (field >= Field.Back) {
-      const grown = decodeRungs(reader, runner, field, changes, isRelative, step, lastTraded);
+      const grown = decodeRungs(reader, selection, field, changes, isRelative, step, lastTraded);
       if (field === Field.Traded) traded = grown;
       continue;
     }
@@ -121,7 +122,7 @@ function decodeRunner(reader: Reader, runner: Runner, changes: Changes, isRelati
       if (held && !grows) continue;
     }
     cells[slot] = value;
-    changes.push(runner.number, field, 0, old, value);
+    changes.push(selection.number, field, 0, old, value);
   }
   return grows;
 }
@@ -129,14 +130,14 @@ function decodeRunner(reader: Reader, runner: Runner, changes: Changes, isRelati
 /** Returns by how much the amounts grow together. */
 function decodeRungs(
   reader: Reader,
-  runner: Runner,
+  selection: Selection,
   field: number,
   changes: Changes,
   isRelative: boolean,
   step: number,
   lastTraded: number,
 ): number {
-  const rungs = runner.ladder(field);
+  const rungs = selection.ladder(field);
   const away = rungs.isHighestFirst ? -1 : 1;
   const from = changes.length;
   let index = isRelative ? firstIndex(field, rungs.count && Math.abs(rungs.pairs[0]!), lastTraded, step) : 0;
@@ -173,7 +174,7 @@ function decodeRungs(
     }
     grows += value - held;
     rungs.setAt(place, key, old, value);
-    changes.push(runner.number, field, price, old, value);
+    changes.push(selection.number, field, price, old, value);
     if (rungs.count > RUNGS_MAX || changes.length - from > RUNGS_MAX) fail('RANGE');
   } while (head & 1);
   return grows;

@@ -7,29 +7,23 @@ import { INFINITE } from './field.js';
  */
 export const BETFAIR = 0;
 
-/** Betfair's ticks in ten-thousandths: from 1.01, each pair is a step and where the next one begins. */
+/** Betfair's ticks in ten-thousandths: from 1.01, each pair is a step and where the next one begins, both in hundredths. */
 const TICKS = new Uint32Array(350);
-let tick = 10_100;
+/** Indexes of ticks by {@link placeOf}, one more than they are; 0 is none. */
+const INDEXES = new Uint16Array(3001);
 let filled = 0;
-for (const [step, end] of [
-  [100, 20_000],
-  [200, 30_000],
-  [500, 40_000],
-  [1_000, 60_000],
-  [2_000, 100_000],
-  [5_000, 200_000],
-  [10_000, 300_000],
-  [20_000, 500_000],
-  [50_000, 1_000_000],
-  [100_000, 10_000_001],
-] as const) {
-  for (; tick < end; tick += step) TICKS[filled++] = tick;
-}
+let tick = 10_100;
+[1, 200, 2, 300, 5, 400, 10, 600, 20, 1_000, 50, 2_000, 100, 3_000, 200, 5_000, 500, 10_000, 1_000, 100_001].forEach((end, at, pairs) => {
+  for (; at % 2 && tick < end * 100; tick += pairs[at - 1]! * 100) {
+    TICKS[filled] = tick;
+    INDEXES[placeOf(tick)] = ++filled;
+  }
+});
 
-/** Indexes of the prices up to 10, which are most of them, by hundredths; 0 for those on no tick, one more for the others. */
-const NEAR_MAX = 100_000;
-const NEAR = new Uint16Array(NEAR_MAX / 100 + 1);
-for (let index = 0; TICKS[index]! <= NEAR_MAX; index++) NEAR[TICKS[index]! / 100] = index + 1;
+/** A place for every price that may be a tick: up to 10 in steps of 0.01, from there on of 0.5. Others are between places, or beyond. */
+function placeOf(price: number): number {
+  return price > 100_000 ? 1_000 + price / 5_000 : price / 100;
+}
 
 /** The step of a PriceLadder cell's value [LADDER-1]. */
 export function stepOf(code: number): number {
@@ -44,15 +38,9 @@ export function stepOf(code: number): number {
 export function indexOf(step: number, price: number): number {
   if (price === 0 || price === INFINITE) return -1;
   if (step !== BETFAIR) return price % step ? -1 : price / step;
-  if (price <= NEAR_MAX) return price % 100 ? -1 : NEAR[price / 100]! - 1;
-  let from = 209;
-  let to = 350;
-  while (from < to) {
-    const middle = (from + to) >> 1;
-    if (TICKS[middle]! < price) from = middle + 1;
-    else to = middle;
-  }
-  return TICKS[from] === price ? from : -1;
+  const place = placeOf(price);
+  const whole = place | 0;
+  return whole === place ? (INDEXES[whole] ?? 0) - 1 : -1;
 }
 
 /** The price at an index. */

@@ -43,10 +43,12 @@ export class Reader {
     return this.low & 1 ? -half - 1 : half;
   }
 
-  /** Eight bytes, lowest first, as 16 hexadecimal digits. */
-  hex(): string {
-    const start = this.skip(8);
-    return [...this.bytes.subarray(start, this.pos)].reverse().map((byte) => (byte | 256).toString(16).slice(1)).join('');
+  /** Bytes, lowest first, as hexadecimal digits. */
+  hex(count: number): string {
+    const start = this.skip(count);
+    let digits = '';
+    while (count > 0) digits += (this.bytes[start + --count]! | 256).toString(16).slice(1);
+    return digits;
   }
 
   /** Passes over bytes; returns where they begin. */
@@ -60,17 +62,8 @@ export class Reader {
   /** The rest, up to the end, as a text in UTF-8. Not every JavaScript engine has a TextDecoder; all of them have `escape`. */
   text(): string {
     let text = '';
-    let bits = 0;
-    while (this.pos < this.end) {
-      const byte = this.bytes[this.pos++]!;
-      bits |= byte;
-      text += String.fromCharCode(byte);
-    }
-    try {
-      return bits < 0x80 ? text : decodeURIComponent(escape(text));
-    } catch {
-      fail('FRAME_MALFORMED', 'a text is not UTF-8');
-    }
+    while (this.pos < this.end) text += String.fromCharCode(this.bytes[this.pos++]!);
+    return decodeURIComponent(escape(text));
   }
 
   private long(): number {

@@ -7,10 +7,10 @@ import { digestOf } from './digest.js';
 import { fail, ProtocolError } from './error.js';
 import { CONFLATIONS, RESUMES, type SessionEvent } from './event.js';
 import { COMPACT, type Frame, FRAME_BYTES_MAX, FRAMES_JOINED_MAX, PieceKind, readFrame } from './frame.js';
-import { Market } from './market.js';
+import { Market, type Writable } from './market.js';
 import type { Values } from './message.js';
-import { type MarketState, Mirror, statusOf } from './mirror.js';
 import { applyPiece } from './piece.js';
+import { type MarketState, statusOf } from './status.js';
 import { type Figures, figures, freshFigures, Telemetry } from './telemetry.js';
 import { names } from './topic.js';
 
@@ -35,6 +35,8 @@ const PLAIN_ENCODING = 1;
 const COMPACT_ENCODING = 2;
 /** What a missing fixed64 field reads as. */
 const ZERO_64 = '0000000000000000';
+/** What a missing list reads as. */
+const NONE: Values = [];
 
 /** Where a session stands. */
 export type Connection = 'disconnected' | 'greeting' | 'established';
@@ -62,465 +64,282 @@ export interface SessionConfig {
  * A client's conversation with gateways, over as many connections as it takes. It does no input or output of its own:
  * bytes and times come in as arguments, and {@link takeMessages} and {@link takeEvents} bring out what follows.
  */
-export class ClientSession {
-  connection: Connection = 'disconnected';
-  readonly telemetry = new Telemetry();
+export interface ClientSession {
+  readonly connection: Connection;
+  readonly telemetry: Telemetry;
   /** Cells that the last frame has changed. */
-  readonly changes = new Changes();
+  readonly changes: Changes;
   /** Whether {@link changes} must hold all changes of a frame, not only those of its last piece. */
-  keepsChanges = false;
+  keepsChanges: boolean;
   /** Markets that have changed, in cells or state, since the last frame began or somebody emptied this. */
-  readonly touched = new Set<Mirror>();
+  readonly touched: Set<Market>;
   /** The model of compact pieces: the shipped one, or what a gateway has sent. */
-  model = shippedModel();
+  readonly model: Model;
   /** Grows whenever markets come or go, or other subscriptions name them. */
-  membership = 0;
-  readonly mirrors = new Map<number, Mirror>();
-  readonly subscriptions = new Map<number, SubscriptionState>();
-
-  readonly #config: SessionConfig;
-  readonly #byId = new Map<string, Mirror>();
-  #epoch: string | undefined;
-  /** From where the session can resume: every subscription was complete there. */
-  #resumable: number | undefined;
-  /** What was received is complete up to here, whatever subscribes are on their way. */
-  #complete: number | undefined;
-  /** Revision and sequence of the last frame in the chain, once the gateway has said where the session stands. */
-  #revision = 0;
-  #sequence: number | undefined;
-  /** The producers' clock in that frame, in steps of 10 ms. */
-  #frameTime = 0;
-  /** A subscription was resumed on this connection. */
-  #isResumed = false;
-  #joined: Uint8Array[] = [];
-  #heartbeatIntervalMs = HEARTBEAT_INTERVAL_MS;
-  #heardMs = 0;
-  #isStale = false;
-  /** When the quietest producer vouched for its prices, by this client's clock. */
-  #vouchedMs: number | undefined;
-  /** This client's clock minus the gateway's, and the shortest way that a heartbeat took. */
-  #clockOffsetMs = Infinity;
-  /** When everything was live last, and whether prices have stopped being live since. */
-  #liveMs = 0;
-  #isDegraded = false;
-  /** Unsubscribes sent on this connection that the gateway has not answered. */
-  #unsubscribing = 0;
-  /** Markets may be held that no subscription names any more; the gateway has not said yet which. */
-  #holdsLeavers = false;
-  /** A subscription was answered, and where the session stands with it has not been said [SUB-3]. */
-  #awaitsPosition = false;
-  /** Frames of this connection that were neither of the chain nor a heartbeat [CUR-6]. */
-  #answerFrames = 0;
-  /** Heartbeats since the last answer, while something is unanswered. */
-  #heartbeatsUnanswered = 0;
-  /** Some market or subscription is not live that may be when the cursor moves. */
-  #isUnsettled = false;
-  /** Requests that made what is held, in another page, and have not been made here. */
-  readonly #unclaimed = new Set<string>();
-  /** Markets whose snapshot was asked for, and how many in a row could not be read. */
-  readonly #awaited = new Map<number, number>();
-  /** Markets to ask for at the end of the frame, and why the first of them. */
-  #resyncs: number[] = [];
-  #resyncReason: ResyncReason = 'UNSPECIFIED';
-  /** What was reported, and whether the gateway of this connection wants no reports. */
-  #reported: Figures | undefined;
-  #isReportRefused = false;
-  #messages: Uint8Array[] = [];
-  #events: SessionEvent[] = [];
-
-  constructor(config: SessionConfig) {
-    this.#config = config;
-  }
+  readonly membership: number;
+  /** Markets by number. */
+  readonly held: ReadonlyMap<number, Market>;
+  readonly subscriptions: ReadonlyMap<number, SubscriptionState>;
+  /** Whether a cursor vouches for everything that is held. */
+  readonly isResumable: boolean;
+  /** When {@link handleTimeout} wants to be called, if at all. */
+  readonly timeoutMs: number | undefined;
+  /** How long the gateway may be silent. */
+  readonly staleAfterMs: number;
+  /** From where the session can resume. */
+  readonly cursor: Cursor | undefined;
+  /** Whether everything subscribed to is complete and live. */
+  readonly isSynced: boolean;
+  /** How long ago the quietest producer vouched for its prices, in milliseconds, if anybody said. */
+  readonly ageMs: number | undefined;
 
   /** Subscribes, now or as soon as there is a connection. A number in use is replaced. Numbers begin at 1. */
-  subscribe(number: number, request: SubscriptionRequest): void {
-    const message = subscribe(number, request);
-    const held = this.subscriptions.get(number);
-    const isReplaced = held && JSON.stringify(held.request) !== JSON.stringify(request);
-    let unanswered = held?.unanswered ?? 0;
-    if (this.connection !== 'disconnected') {
-      if (isReplaced) this.#holdsLeavers = true;
-      unanswered++;
-      this.#messages.push(message);
-    } else if (isReplaced) {
-      // Which markets belonged to the old request alone is not known here.
-      this.#dropEverything();
-    }
-    // What was held in another page is held by this subscription now.
-    const isSynced = this.#unclaimed.delete(JSON.stringify(request));
-    this.subscriptions.set(number, { request, isSynced, unanswered });
-    this.#isUnsettled = true;
-    this.#subscriptionsChanged();
-  }
-
+  subscribe(number: number, request: SubscriptionRequest): void;
   /** Ends a subscription; its markets leave when the gateway says so. */
-  unsubscribe(number: number): void {
-    if (!this.subscriptions.delete(number)) return;
-    this.#subscriptionsChanged();
-    if (this.connection === 'disconnected') {
-      this.#dropEverything();
-    } else {
-      this.#unsubscribing++;
-      this.#holdsLeavers = true;
-      this.#messages.push(unsubscribe(number));
-    }
-  }
-
+  unsubscribe(number: number): void;
   /**
    * Takes what another session held at a cursor. It is dropped on connecting, unless all that it had subscribed to has
    * been subscribed to again by then: in which view the gateway would follow it is not known otherwise [RES-1].
    */
-  resumeFrom(cursor: Cursor, requests: readonly SubscriptionRequest[], mirrors: readonly Mirror[], ageMs?: number): void {
-    this.#epoch = cursor.epoch;
-    this.#resumable = cursor.revision;
-    this.#vouchedMs = ageMs === undefined ? undefined : this.#config.clock() - ageMs;
-    for (const request of requests) this.#unclaimed.add(JSON.stringify(request));
-    this.membership++;
-    for (const mirror of mirrors) {
-      this.mirrors.set(mirror.number, mirror);
-      this.#byId.set(mirror.id, mirror);
-    }
-  }
-
-  /** Whether a cursor vouches for everything that is held. */
-  get isResumable(): boolean {
-    const isSynced = [...this.subscriptions.values()].every((subscription) => subscription.isSynced);
-    return isSynced && this.#awaited.size === 0 && !this.#holdsLeavers && this.cursor !== undefined;
-  }
-
+  resumeFrom(cursor: Cursor, requests: readonly SubscriptionRequest[], markets: readonly Market[], ageMs?: number): void;
   /** A transport is there: says hello, with an access token where the gateway asks for one. */
-  connected(nowMs: number, token = ''): void {
-    const subscriptions = [...this.subscriptions];
-    const isResumable = this.cursor && subscriptions.some(([, { isSynced }]) => isSynced);
-    if (this.#holdsLeavers || !isResumable || this.#unclaimed.size > 0 || this.#awaited.size > RESYNC_MARKETS_MAX) {
-      // A gateway that never heard of the leavers would not say that they left; neither would one that is given no
-      // cursor. And more markets than one resync may name are sooner subscribed to afresh.
-      this.#dropEverything();
-    }
-    this.#forgetConnection();
-    this.#holdsLeavers = this.#isStale = this.#isResumed = this.#isReportRefused = false;
-    this.#unsubscribing = 0;
-    this.#clockOffsetMs = Infinity;
-    this.#complete = this.#resumable;
-    this.#heardMs = nowMs;
-    this.connection = 'greeting';
-    this.telemetry.connections++;
-    const { agent, compact = true } = this.#config;
-    this.#messages.push(compact ? hello(agent, [COMPACT_ENCODING, PLAIN_ENCODING], token, [this.model.id]) : hello(agent, [PLAIN_ENCODING], token));
-    // The gateway answers in order, so there is no need to wait for the welcome: one round trip less. What the cursor's
-    // epoch is worth is the gateway's to say.
-    for (const [number, subscription] of subscriptions) {
-      subscription.unanswered = 1;
-      this.#messages.push(subscribe(number, subscription.request, subscription.isSynced ? this.cursor : undefined));
-    }
-    const awaited = [...this.#awaited.keys()];
-    for (const number of awaited) this.#awaited.set(number, 0);
-    if (awaited.length > 0) this.#messages.push(resync(awaited, 'UNSPECIFIED'));
-  }
-
+  connected(nowMs: number, token?: string): void;
   /** The transport is gone. What is held stays, and is stale until it has been caught up [RECON-2]. */
-  disconnected(): void {
-    this.connection = 'disconnected';
-    this.#forgetConnection();
-    for (const subscription of this.subscriptions.values()) subscription.unanswered = 0;
-    this.#goStale();
-  }
-
+  disconnected(): void;
   /** Takes one frame: all of it, or what does not fit is asked for again. Throws when the connection must be given up. */
-  handleFrame(nowMs: number, bytes: Uint8Array): void {
-    if (this.connection === 'disconnected') fail('NOT_CONNECTED');
-    try {
-      this.#takeFrame(nowMs, bytes);
-    } catch (error) {
-      this.telemetry.framesRefused++;
-      throw error;
-    }
-  }
-
-  #takeFrame(nowMs: number, bytes: Uint8Array): void {
-    if (bytes.length > FRAME_BYTES_MAX) fail('FRAME_TOO_LONG', `${bytes.length} bytes, more than ${FRAME_BYTES_MAX}`);
-    let frame = readFrame(bytes);
-    this.#heardMs = nowMs;
-    this.#isStale = false;
-    this.telemetry.bytes += bytes.length;
-    this.changes.reset();
-    this.touched.clear();
-    const isMore = frame.fields[17];
-    if (isMore || this.#joined.length > 0) this.#joined.push(bytes);
-    if (isMore) {
-      if (this.#joined.length >= FRAMES_JOINED_MAX) fail('TOO_MANY_JOINED');
-      return;
-    }
-    const parts = this.#joined.length;
-    if (parts > 0) frame = readFrame(join(this.#joined.splice(0)));
-    this.telemetry.frames++;
-    this.#applyFrame(nowMs, frame, parts || 1);
-  }
-
-  /** When {@link handleTimeout} wants to be called, if at all. */
-  get timeoutMs(): number | undefined {
-    return this.connection === 'disconnected' || this.#isStale ? undefined : this.#heardMs + this.staleAfterMs + 1;
-  }
-
+  handleFrame(nowMs: number, bytes: Uint8Array): void;
   /** The time has come. Returns whether the transport should be given up: the gateway has been silent for too long. */
-  handleTimeout(nowMs: number): boolean {
-    if (this.connection === 'disconnected' || !this.isSilent(nowMs)) return false;
-    if (!this.#isStale) {
-      this.#isStale = true;
-      this.telemetry.stale++;
-      this.#goStale();
-      this.#events.push({ type: 'stale' });
-    }
-    return true;
-  }
-
+  handleTimeout(nowMs: number): boolean;
   /** Tells the gateway what was seen since the last report, if anything was and the gateway hears it. */
-  report(): void {
-    if (this.connection !== 'established' || this.#isReportRefused) return;
-    const seen = figures(this.telemetry);
-    const fresh = freshFigures(seen, this.#reported);
-    if (!fresh.some((counts) => counts.some(Boolean))) return;
-    this.#reported = seen.map((counts, field) => counts.map((_, at) => (this.#reported?.[field]![at] ?? 0) + fresh[field]![at]!));
-    this.#messages.push(telemetry(fresh));
-  }
-
-  /** How long the gateway may be silent. */
-  get staleAfterMs(): number {
-    return this.#heartbeatIntervalMs * STALE_AFTER_INTERVALS;
-  }
-
-  /** From where the session can resume. */
-  get cursor(): Cursor | undefined {
-    return this.#epoch && this.#resumable !== undefined ? { epoch: this.#epoch, revision: this.#resumable } : undefined;
-  }
-
-  /** Whether everything subscribed to is complete and live. */
-  get isSynced(): boolean {
-    if (this.connection !== 'established' || this.#isStale) return false;
-    // Looking at everything is for the time in which something is on its way.
-    if (!this.#isUnsettled && this.#awaited.size === 0) return true;
-    for (const { isSynced, unanswered } of this.subscriptions.values()) if (!isSynced || unanswered) return false;
-    for (const { state } of this.mirrors.values()) if (state !== 'live') return false;
-    return true;
-  }
-
+  report(): void;
   /** A market by id, if it is held, and if the topics of the subscription name it, where one is given. */
-  market(id: string, subscription?: number): Market | undefined {
-    const mirror = this.#byId.get(id);
-    return mirror && this.#isNamed(mirror, subscription) ? this.marketOf(mirror) : undefined;
-  }
-
+  market(id: string, subscription?: number): Market | undefined;
   /** All markets held, or those that the topics of one subscription name. */
-  markets(subscription?: number): Market[] {
-    return [...this.mirrors.values()]
-      .filter((mirror) => this.#isNamed(mirror, subscription))
-      .map((mirror) => this.marketOf(mirror));
-  }
-
-  #isNamed(mirror: Mirror, subscription: number | undefined): boolean {
-    return subscription === undefined || this.subscribersOf(mirror).includes(subscription);
-  }
-
+  markets(subscription?: number): Market[];
   /** Messages to send, in order. */
-  takeMessages(): Uint8Array[] {
-    return this.#messages.length > 0 ? this.#messages.splice(0) : [];
-  }
-
+  takeMessages(): Uint8Array[];
   /** What has happened, in order. */
-  takeEvents(): SessionEvent[] {
-    const events = this.#events;
-    this.#events = [];
-    return events;
-  }
-
+  takeEvents(): SessionEvent[];
   /** Whether nothing was heard for so long that prices must not be trusted; judged when something is read [STALE-2]. */
-  isSilent(nowMs = this.#config.clock()): boolean {
-    return nowMs - this.#heardMs > this.staleAfterMs;
-  }
-
-  /** How long ago the quietest producer vouched for its prices, in milliseconds, if anybody said. */
-  get ageMs(): number | undefined {
-    return this.#vouchedMs === undefined ? undefined : this.#config.clock() - this.#vouchedMs;
-  }
-
+  isSilent(nowMs?: number): boolean;
   /** Numbers of the subscriptions that name a market. */
-  subscribersOf(mirror: Mirror): readonly number[] {
-    return (mirror.subscribers ??= [...this.subscriptions]
-      .filter(([, { request }]) => names(request.topics, mirror))
-      .map(([number]) => number));
-  }
-
+  subscribersOf(market: Market): readonly number[];
   /** Whether a market's rungs hold amounts of money, and not only the word that they are there [VIEW-2]. */
-  showsAmounts(mirror: Mirror): boolean {
-    return this.subscribersOf(mirror).some((number) => {
-      const { isSynced, request } = this.subscriptions.get(number)!;
-      return isSynced && !request.view.includes('prices');
-    });
-  }
+  showsAmounts(market: Market): boolean;
+}
 
-  /** What people read a mirror through. */
-  marketOf(mirror: Mirror): Market {
-    return (mirror.market ??= new Market(mirror, this));
-  }
+/** Makes sessions, by `new`. What they are at stands in variables of the function, which cost less than members do. */
+export const ClientSession = function ({ agent, clock, compact = true }: SessionConfig): ClientSession {
+  const seen = new Telemetry();
+  const changes = new Changes();
+  const touched = new Set<Market>();
+  const held = new Map<number, Market>();
+  const byId = new Map<string, Market>();
+  const subscriptions = new Map<number, SubscriptionState>();
+  let model = shippedModel();
+  let connection: Connection = 'disconnected';
+  let membership = 0;
+  let epoch: string | undefined;
+  /** From where the session can resume: every subscription was complete there. */
+  let resumable: number | undefined;
+  /** What was received is complete up to here, whatever subscribes are on their way. */
+  let complete: number | undefined;
+  /** Revision and sequence of the last frame in the chain, once the gateway has said where the session stands. */
+  let revision = 0;
+  let sequence: number | undefined;
+  /** The producers' clock in that frame, in steps of 10 ms. */
+  let frameTime = 0;
+  /** A subscription was resumed on this connection. */
+  let isResumed = false;
+  let joined: Uint8Array[] = [];
+  let heartbeatIntervalMs = HEARTBEAT_INTERVAL_MS;
+  let heardMs = 0;
+  let isStale = false;
+  /** When the quietest producer vouched for its prices, by this client's clock. */
+  let vouchedMs: number | undefined;
+  /** This client's clock minus the gateway's, and the shortest way that a heartbeat took. */
+  let clockOffsetMs = Infinity;
+  /** When everything was live last, and whether prices have stopped being live since. */
+  let liveMs = 0;
+  let isDegraded = false;
+  /** Unsubscribes sent on this connection that the gateway has not answered. */
+  let unsubscribing = 0;
+  /** Markets may be held that no subscription names any more; the gateway has not said yet which. */
+  let holdsLeavers = false;
+  /** A subscription was answered, and where the session stands with it has not been said [SUB-3]. */
+  let awaitsPosition = false;
+  /** Frames of this connection that were neither of the chain nor a heartbeat [CUR-6]. */
+  let answerFrames = 0;
+  /** Heartbeats since the last answer, while something is unanswered. */
+  let heartbeatsUnanswered = 0;
+  /** Some market or subscription is not live that may be when the cursor moves. */
+  let isUnsettled = false;
+  /** Requests that made what is held, in another page, and have not been made here. */
+  const unclaimed = new Set<string>();
+  /** Markets whose snapshot was asked for, and how many in a row could not be read. */
+  const awaited = new Map<number, number>();
+  /** Markets to ask for at the end of the frame, and why the first of them. */
+  let resyncs: number[] = [];
+  let resyncReason: ResyncReason = 'UNSPECIFIED';
+  /** What was reported, and whether the gateway of this connection wants no reports. */
+  let reported: Figures | undefined;
+  let isReportRefused = false;
+  let messages: Uint8Array[] = [];
+  let events: SessionEvent[] = [];
 
-  #applyFrame(nowMs: number, frame: Frame, parts: number): void {
-    const { fields, pieces } = frame;
-    const heartbeat: Values | undefined = fields[2]?.[0];
-    const error: Values | undefined = fields[25]?.[0];
-    const drain: Values | undefined = fields[26]?.[0];
-    const position: Values | undefined = fields[8]?.[0];
-    if (fields[1]) this.#welcomed(fields[1][0], frame);
-    if (error) this.#refused(error);
-    if (drain) this.#events.push({ type: 'drain', reconnectAfterMs: drain[1] ?? 0 });
-    if (this.connection !== 'established') {
-      // A gateway that is going away says so to those it has not greeted yet, too.
-      if (!error && !drain) fail('NOT_WELCOMED');
-      this.#answerFrames += parts;
-      return;
-    }
-    if (fields[24]) this.#subscribed(fields[24][0]);
-    const lead = readLead(this.model, frame);
-    const isAdvanced = lead !== undefined || fields[6] !== undefined;
-    if (!isAdvanced && !heartbeat) this.#answerFrames = (this.#answerFrames + parts) >>> 0;
-    const isShort = position?.[5] && position[5] !== this.#answerFrames;
-    // A frame about the only market held does not fit a receiver who holds several.
-    if ((lead?.market === undefined && lead && this.mirrors.size !== 1) || isShort || !this.#follows(fields, heartbeat, position, lead)) {
-      this.#lost(position, isShort);
-      return;
-    }
-    for (const number of fields[20] ?? NONE) this.#remove(number);
-    if (pieces.length > 0 || lead) this.#applyPieces(frame, lead);
-    const isAnswered = this.#isAnswered();
-    // The catch-up has named what left. While it is not for all subscriptions, markets come in the view of those that are
-    // answered, and a cursor from before does not vouch for them.
-    if (position || (!isAnswered && this.#awaitsPosition && pieces.length > 0)) this.#holdsLeavers = !isAnswered;
-    if (position) this.#awaitsPosition = false;
-    if (position && isAnswered && this.#awaited.size === 0) this.#heartbeatsUnanswered = 0;
-    if (heartbeat) {
-      this.#vouchedMs = heartbeat[2] === undefined ? undefined : nowMs - heartbeat[2];
-      this.#clockOffsetMs = Math.min(this.#clockOffsetMs, nowMs - (heartbeat[3] ?? 0));
-      this.#askAgain();
-    }
-    if ((pieces.length > 0 || lead) && isAdvanced && this.#clockOffsetMs < Infinity) {
-      this.telemetry.applyDelayMs.add(nowMs - this.#clockOffsetMs - 10 * this.#frameTime);
-    }
-    const reached = fields[7] ?? (isAdvanced ? this.#revision : (position ?? heartbeat)?.[1]);
-    // Without a position nothing is known to be complete: the gateway has not said where the session stands, or frames
-    // were lost and the catch-up is on its way.
-    if (this.#sequence !== undefined && reached !== undefined) {
-      this.#complete = reached;
-      // What the gateway says before it has answered every subscribe is not about everything that is held.
-      if (isAnswered) this.#settle(nowMs, reached);
-    }
-    // Until the last subscribe is answered, the gateway may follow a market in a narrower view than is held; and after a
-    // gap it is ahead of what is held [SYNC-2].
-    if (isAnswered && this.#sequence !== undefined && fields[19]) {
-      // Each market once, however often it is named.
-      for (const [number, [digest]] of byMarket(fields[19])!) this.#checkDigest(number, digest?.[2]);
-    }
-    // One message per frame and 512 markets, however many did not fit.
-    while (this.#resyncs.length > 0) {
-      this.#messages.push(resync(this.#resyncs.splice(0, RESYNC_MARKETS_MAX), this.#resyncReason));
-    }
-  }
+  const touch = (market: Writable): void => {
+    market.version++;
+    touched.add(market);
+  };
 
-  #welcomed([, epoch = ZERO_64, , encoding, intervalMs, session = '', id = 0, places = [0, 0]]: Values, { reader }: Frame): void {
-    if (encoding === COMPACT_ENCODING && id !== this.model.id) {
-      const model = readModel(reader.bytes.subarray(places[places.length - 2], places[places.length - 1]));
-      if (model.id !== id) fail('MODEL', 'the model is not the one that was named');
-      this.model = model;
+  const setState = (market: Market, state: MarketState): void => {
+    market.toldState = state;
+    if (state !== 'live') isUnsettled = true;
+    touch(market);
+  };
+
+  /** The feed may offer a market again, under a new number that is here already. */
+  const forgetId = (market: Market): void => {
+    if (byId.get(market.id) === market) byId.delete(market.id);
+  };
+
+  const remove = (number: number): void => {
+    awaited.delete(number);
+    const market = held.get(number);
+    if (!market) return;
+    held.delete(number);
+    membership++;
+    forgetId(market);
+    // Whoever still reads it must not take it for live.
+    setState(market, 'stale');
+    events.push({ type: 'removed', market });
+  };
+
+  const dropEverything = (): void => {
+    resumable = complete = undefined;
+    unclaimed.clear();
+    awaited.clear();
+    for (const number of [...held.keys()].sort((a, b) => a - b)) remove(number);
+    for (const subscription of subscriptions.values()) subscription.isSynced = false;
+    isUnsettled = true;
+  };
+
+  const forgetConnection = (): void => {
+    joined = [];
+    sequence = undefined;
+    messages = [];
+    resyncs = [];
+    awaitsPosition = false;
+    answerFrames = 0;
+  };
+
+  const subscriptionsChanged = (): void => {
+    membership++;
+    for (const market of held.values()) market.subscribers = undefined;
+  };
+
+  /** Whether the gateway has answered every subscribe and unsubscribe of this connection. */
+  const isAnswered = (): boolean =>
+    // What has settled was answered.
+    !unsubscribing && !(isUnsettled && [...subscriptions.values()].some(({ unanswered }) => unanswered));
+
+  const goStale = (): void => {
+    for (const market of held.values()) {
+      if (market.toldState !== 'live') continue;
+      isDegraded = true;
+      setState(market, 'stale');
     }
-    if (this.#epoch && this.#epoch !== epoch) {
+  };
+
+  const welcomed = (
+    [, newEpoch = ZERO_64, , encoding, intervalMs, session = '', id = 0, places = [0, 0]]: Values,
+    { reader }: Frame,
+  ): void => {
+    if (encoding === COMPACT_ENCODING && id !== model.id) {
+      const sent = readModel(reader.bytes.subarray(places.at(-2), places.at(-1)));
+      if (sent.id !== id) fail('MODEL');
+      model = sent;
+    }
+    if (epoch && epoch !== newEpoch) {
       // Numbers mean something else now: nothing of the old log may be shown.
-      this.telemetry.epochsChanged++;
-      this.#dropEverything();
+      seen.epochsChanged++;
+      dropEverything();
     }
-    this.#epoch = epoch;
-    this.connection = 'established';
-    if (intervalMs) this.#heartbeatIntervalMs = intervalMs;
-    this.#events.push({ type: 'welcomed', epoch, session });
-  }
+    epoch = newEpoch as string;
+    connection = 'established';
+    heartbeatIntervalMs = intervalMs || heartbeatIntervalMs;
+    events.push({ type: 'welcomed', epoch, session });
+  };
+
+  const subscribeAnswered = (number: number): SubscriptionState | undefined => {
+    const subscription = subscriptions.get(number);
+    if (subscription?.unanswered) subscription.unanswered--;
+    return subscription;
+  };
+
+  const unsubscribeAnswered = (): void => {
+    if (unsubscribing) unsubscribing--;
+  };
 
   /**
    * A request was refused. A refused subscription must not keep the others from being complete; but the number may have
    * been used again since, and then the later request is not answered yet.
    */
-  #refused([, code = 0, message = '', subscription = 0]: Values): void {
-    this.#events.push({ type: 'refused', code, message, subscription });
-    if (code === TELEMETRY_REFUSED) this.#isReportRefused = true;
-    else if (code === UNKNOWN_SUBSCRIPTION) this.#unsubscribeAnswered();
-    else if (this.#subscribeAnswered(subscription)?.unanswered === 0) {
-      this.subscriptions.delete(subscription);
-      this.#subscriptionsChanged();
+  const refused = ([, code = 0, message = '', subscription = 0]: Values): void => {
+    events.push({ type: 'refused', code, message, subscription });
+    if (code === TELEMETRY_REFUSED) isReportRefused = true;
+    else if (code === UNKNOWN_SUBSCRIPTION) unsubscribeAnswered();
+    else if (subscribeAnswered(subscription)?.unanswered === 0) {
+      subscriptions.delete(subscription);
+      subscriptionsChanged();
     }
-  }
+  };
 
-  #subscribed([, subscription = 0, rateMs = 0, markets = 0, code, isEnded]: Values): void {
-    this.#awaitsPosition = true;
-    this.#heartbeatsUnanswered = 0;
-    if (isEnded) {
-      this.#unsubscribeAnswered();
-      return;
-    }
+  const subscribed = ([, subscription = 0, rateMs = 0, markets = 0, code, isEnded]: Values): void => {
+    awaitsPosition = true;
+    heartbeatsUnanswered = 0;
+    if (isEnded) return unsubscribeAnswered();
     const resume = RESUMES[code ?? 0] ?? 'FRESH';
-    const held = this.#subscribeAnswered(subscription);
-    if (held) held.isSynced = false;
-    this.#isUnsettled = true;
+    const state = subscribeAnswered(subscription);
+    if (state) state.isSynced = false;
+    isUnsettled = true;
     if (resume === 'TOO_OLD') {
       // The horizon has passed the cursor between two answers. What the first one vouched for cannot be told from what
       // nobody vouches for, so all of it is asked for together.
-      if (this.#isResumed) fail('LOST');
+      if (isResumed) fail('LOST');
       // Whatever this connection has not sent again may be gone.
-      for (const { number, connection } of this.mirrors.values()) {
-        if (connection !== this.telemetry.connections) this.#remove(number);
-      }
+      for (const { number, connection } of held.values()) if (connection !== seen.connections) remove(number);
     } else if (resume === 'CAUGHT_UP') {
-      this.#isResumed = true;
-      this.telemetry.resumes++;
+      isResumed = true;
+      seen.resumes++;
     }
-    this.#events.push({ type: 'subscribed', subscription, rateMs, markets, resume });
-  }
-
-  #subscribeAnswered(number: number): SubscriptionState | undefined {
-    const subscription = this.subscriptions.get(number);
-    if (subscription?.unanswered) subscription.unanswered--;
-    return subscription;
-  }
-
-  #unsubscribeAnswered(): void {
-    if (this.#unsubscribing) this.#unsubscribing--;
-  }
-
-  /** Whether the gateway has answered every subscribe and unsubscribe of this connection. */
-  #isAnswered(): boolean {
-    let unanswered = this.#unsubscribing;
-    // What has settled was answered.
-    if (!this.#isUnsettled) return unanswered === 0;
-    for (const subscription of this.subscriptions.values()) unanswered += subscription.unanswered;
-    return unanswered === 0;
-  }
+    events.push({ type: 'subscribed', subscription, rateMs, markets, resume });
+  };
 
   /** Moves the session's position, or finds that the frame does not follow what was received before. */
-  #follows(fields: Values, heartbeat: Values | undefined, position: Values | undefined, lead: Lead | undefined): boolean {
+  const follows = (fields: Values, heartbeat: Values | undefined, position: Values | undefined, lead: Lead | undefined): boolean => {
     if (position) {
-      const [, revision = 0, sequence = 0, since = 0, time = 0] = position;
-      this.#revision = revision;
-      this.#sequence = sequence;
-      this.#frameTime = time;
+      revision = position[1] ?? 0;
+      sequence = position[2] ?? 0;
+      frameTime = position[4] ?? 0;
       // A catch-up stands on its own, if it begins no later than where this session ends.
-      return since === 0 || (this.#complete ?? -1) >= since;
+      return !position[3] || (complete ?? -1) >= position[3];
     }
     const advance: number | undefined = lead ? lead.advance : fields[6];
     // The catch-up of a subscription would have come first.
-    if (this.#awaitsPosition && this.subscriptions.size > 0 && (heartbeat || advance !== undefined)) return false;
+    if (awaitsPosition && subscriptions.size > 0 && (heartbeat || advance !== undefined)) return false;
     if (advance !== undefined) {
-      if (this.#sequence === undefined || (this.#sequence + 1) % 4 !== advance % 4) return false;
-      this.#sequence = (this.#sequence + 1) >>> 0;
-      this.#revision += lead ? lead.step : (fields[13] ?? 1);
-      this.#frameTime += Math.floor(advance / 4);
+      if (sequence === undefined || (sequence + 1) % 4 !== advance % 4) return false;
+      sequence = (sequence + 1) >>> 0;
+      revision += lead ? lead.step : (fields[13] ?? 1);
+      frameTime += Math.floor(advance / 4);
     }
-    return !heartbeat || this.#sequence === undefined || (heartbeat[4] ?? 0) === this.#sequence;
-  }
+    return !heartbeat || sequence === undefined || (heartbeat[4] ?? 0) === sequence;
+  };
+
+  const askForCatchUp = (): void => {
+    messages.push(resync(NONE, 'GAP', complete ?? 0));
+  };
 
   /**
    * Frames were lost: what is held is right as of the cursor, so everything since then is asked for.
@@ -528,255 +347,445 @@ export class ClientSession {
    * Where the gateway may follow the markets in other views than this session knows of, a catch-up would not be in the
    * view that is held: then only a new connection helps, on which every subscription is named again.
    */
-  #lost(position: Values | undefined, isShort?: unknown): void {
-    if ((position && !isShort) || !this.#isAnswered() || this.#awaitsPosition || this.#holdsLeavers) fail('LOST');
-    if (position) this.#answerFrames = position[5]!;
+  const lost = (position: Values | undefined, isShort: boolean): void => {
+    if ((position && !isShort) || !isAnswered() || awaitsPosition || holdsLeavers) fail('LOST');
+    if (position) answerFrames = position[5];
     // Asked for already, or not told yet where the session stands.
-    if (this.#sequence === undefined) return;
-    this.#sequence = undefined;
-    this.#isDegraded = true;
-    this.telemetry.gaps++;
-    for (const mirror of this.mirrors.values()) this.#setState(mirror, 'syncing');
-    this.#events.push({ type: 'gap' });
-    this.#askForCatchUp();
-  }
-
-  #askForCatchUp(): void {
-    this.#messages.push(resync([], 'GAP', this.#complete ?? 0));
-  }
+    if (sequence === undefined) return;
+    sequence = undefined;
+    isDegraded = true;
+    seen.gaps++;
+    for (const market of held.values()) setState(market, 'syncing');
+    events.push({ type: 'gap' });
+    askForCatchUp();
+  };
 
   /** One heartbeat may cross a request; who hears the second one asks again, because the answer would have come before it. */
-  #askAgain(): void {
-    const awaited = [...this.#awaited.keys()].filter((number) => this.#awaited.get(number)! < UNREADABLE_MAX);
-    const isGap = this.#sequence === undefined && this.subscriptions.size > 0;
-    const isAnswered = this.#isAnswered();
-    if (isAnswered && !isGap && awaited.length === 0) this.#heartbeatsUnanswered = 0;
-    else if (++this.#heartbeatsUnanswered === HEARTBEATS_UNANSWERED_MAX) fail('LOST');
-    else if (isAnswered && this.#heartbeatsUnanswered % 2 === 0) {
-      if (isGap) this.#askForCatchUp();
-      this.#resyncs = awaited;
-      this.#resyncReason = 'UNSPECIFIED';
+  const askAgain = (): void => {
+    const unread = [...awaited.keys()].filter((number) => awaited.get(number)! < UNREADABLE_MAX);
+    const isGap = sequence === undefined && subscriptions.size > 0;
+    const isIdle = isAnswered();
+    if (isIdle && !isGap && !unread.length) heartbeatsUnanswered = 0;
+    else if (++heartbeatsUnanswered === HEARTBEATS_UNANSWERED_MAX) fail('LOST');
+    else if (isIdle && heartbeatsUnanswered % 2 === 0) {
+      if (isGap) askForCatchUp();
+      resyncs = unread;
+      resyncReason = 'UNSPECIFIED';
     }
-  }
+  };
 
-  #applyPieces(frame: Frame, lead: Lead | undefined): void {
-    const { pieces, fields } = frame;
-    const definitions = byMarket(fields[9]);
-    const edges = byMarket(fields[18]);
-    // What does not fit is told before what does.
-    const events: SessionEvent[] = [];
-    for (let at = 0; at < pieces.length; at += 4) {
-      const number = pieces[at + 1]!;
-      frame.reader.pos = pieces[at + 2]!;
-      frame.reader.end = pieces[at + 3]!;
-      this.#applyPiece(pieces[at]!, number, frame, this.model, definitions?.get(number)?.[0], edges?.get(number) ?? NONE, events);
-    }
-    const number = lead && (lead.market ?? this.mirrors.keys().next().value);
-    if (number !== undefined) {
-      // Goes on behind the head.
-      resume(lead!.bytes, lead!.state, lead!.pos, lead!.end);
-      this.#applyPiece(COMPACT + PieceKind.Delta, number, frame, undefined, undefined, edges?.get(number) ?? NONE, events);
-    }
-    for (const event of events) this.#events.push(event);
-  }
+  const resyncLater = (number: number, reason: ResyncReason): void => {
+    const market = held.get(number);
+    if (market) setState(market, 'syncing');
+    awaited.set(number, 0);
+    seen.resyncs++;
+    events.push({ type: 'resyncing', number, reason });
+    if (resyncs.push(number) === 1) resyncReason = reason;
+  };
 
-  #applyPiece(
+  const takePiece = (
     kind: number,
     number: number,
     { reader, fields }: Frame,
     model: Model | undefined,
     definition: Values | undefined,
     edges: readonly Values[],
-    events: SessionEvent[],
-  ): void {
+    told: SessionEvent[],
+  ): void => {
     const isSnapshot = (kind & 3) === PieceKind.Snapshot;
-    const { changes, telemetry } = this;
     // Asked for already; nothing that comes before the snapshot can be used.
-    if (!isSnapshot && this.#awaited.has(number)) return;
-    const held = this.mirrors.get(number);
-    let mirror = isSnapshot ? new Mirror(number) : held;
-    if (!this.keepsChanges || changes.length > CHANGES_KEPT) changes.length = 0;
+    if (!isSnapshot && awaited.has(number)) return;
+    const before = held.get(number);
+    let market = isSnapshot ? new Market(number, session) : before;
+    if (!session.keepsChanges || changes.length > CHANGES_KEPT) changes.length = 0;
     changes.cleared = 0;
     const from = changes.length;
-    const before = held?.status();
-    const since = held?.revision ?? 0;
+    const statusBefore = before?.toldStatus();
+    const since = before?.revision ?? 0;
     try {
-      if (!mirror) fail('UNKNOWN_MARKET');
-      if (!applyPiece(mirror, kind, reader, definition, this.#revision, this.#frameTime, model, changes)) return;
+      if (!market) fail('UNKNOWN_MARKET');
+      if (!applyPiece(market, kind, reader, definition, revision, frameTime, model, changes)) return;
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      this.#pieceFailed(number, error, isSnapshot);
+      seen.piecesUnreadable++;
+      const unreadable = isSnapshot ? (awaited.get(number) ?? 0) + 1 : 0;
+      if (unreadable < UNREADABLE_MAX) resyncLater(number, market ? 'MALFORMED' : 'UNKNOWN_MARKET');
+      else events.push({ type: 'abandoned', number });
+      awaited.set(number, unreadable);
       return;
     }
     const to = changes.length;
     const cells = to - from - changes.cleared;
-    telemetry.cells += cells;
+    seen.cells += cells;
     if (isSnapshot) {
-      telemetry.snapshots++;
-      if (held) {
-        if (held.id !== mirror.id) this.#forgetId(held);
-        held.become(mirror);
-        mirror = held;
+      seen.snapshots++;
+      if (before) {
+        if (before.id !== market.id) forgetId(before);
+        before.become(market);
+        market = before;
       }
-      this.mirrors.set(number, mirror);
-      this.#byId.set(mirror.id, mirror);
-      this.#awaited.delete(number);
-      mirror.state = 'syncing';
-      this.#isUnsettled = true;
+      held.set(number, market);
+      byId.set(market.id, market);
+      awaited.delete(number);
+      market.toldState = 'syncing';
+      isUnsettled = true;
     }
-    mirror.connection = telemetry.connections;
+    market.connection = seen.connections;
     if (definition) {
-      mirror.subscribers = undefined;
-      this.membership++;
+      market.subscribers = undefined;
+      membership++;
     }
-    this.#touch(mirror);
-    const market = this.marketOf(mirror);
-    const status = mirror.status();
-    let isTold = isSnapshot && before === undefined;
+    touch(market);
+    const status = market.toldStatus();
+    let isTold = isSnapshot && !before;
     for (const [, , revision = 0, code = 0] of isSnapshot ? NONE : edges) {
       if (revision <= since) continue;
       isTold = true;
-      events.push({ type: 'status', market, revision, status: statusOf(code) });
+      told.push({ type: 'status', market, revision, status: statusOf(code) });
     }
-    if (!isTold && before !== status) events.push({ type: 'status', market, revision: mirror.revision, status });
+    if (!isTold && statusBefore !== status) told.push({ type: 'status', market, revision: market.revision, status });
     if (isSnapshot) {
-      events.push({ type: 'snapshot', market });
+      told.push({ type: 'snapshot', market });
     } else {
       const conflated = CONFLATIONS[fields[16] ?? 0] ?? 'NONE';
-      if (conflated === 'RECEIVER_SLOW') telemetry.conflatedSlow++;
-      events.push({ type: 'changed', market, cells, conflated, from, to });
+      if (conflated === 'RECEIVER_SLOW') seen.conflatedSlow++;
+      told.push({ type: 'changed', market, cells, conflated, from, to });
     }
-  }
+  };
 
-  #pieceFailed(number: number, { name }: ProtocolError, isSnapshot: boolean): void {
-    this.telemetry.piecesUnreadable++;
-    const unreadable = isSnapshot ? (this.#awaited.get(number) ?? 0) + 1 : 0;
-    if (unreadable < UNREADABLE_MAX) this.#resync(number, name === 'UNKNOWN_MARKET' ? name : 'MALFORMED');
-    else this.#events.push({ type: 'abandoned', number });
-    this.#awaited.set(number, unreadable);
-  }
-
-  #resync(number: number, reason: ResyncReason): void {
-    const mirror = this.mirrors.get(number);
-    if (mirror) this.#setState(mirror, 'syncing');
-    this.#awaited.set(number, 0);
-    this.telemetry.resyncs++;
-    this.#events.push({ type: 'resyncing', number, reason });
-    if (this.#resyncs.push(number) === 1) this.#resyncReason = reason;
-  }
+  const takePieces = (frame: Frame, lead: Lead | undefined): void => {
+    const { pieces, fields, reader } = frame;
+    const definitions = byMarket(fields[9]);
+    const edges = byMarket(fields[18]);
+    // What does not fit is told before what does.
+    const told: SessionEvent[] = [];
+    for (let at = 0; at < pieces.length; at += 4) {
+      const number = pieces[at + 1]!;
+      reader.pos = pieces[at + 2]!;
+      reader.end = pieces[at + 3]!;
+      takePiece(pieces[at]!, number, frame, model, definitions.get(number)?.[0], edges.get(number) ?? NONE, told);
+    }
+    const number = lead && (lead.market ?? held.keys().next().value);
+    if (number !== undefined) {
+      // Goes on behind the head.
+      resume(lead!.bytes, lead!.state, lead!.pos, lead!.end);
+      takePiece(COMPACT + PieceKind.Delta, number, frame, undefined, undefined, edges.get(number) ?? NONE, told);
+    }
+    for (const event of told) events.push(event);
+  };
 
   /** A cursor was reached: what has arrived is complete. */
-  #settle(nowMs: number, revision: number): void {
-    this.#resumable = revision;
-    const { telemetry } = this;
-    if (this.#isUnsettled) {
+  const settle = (nowMs: number, reached: number): void => {
+    resumable = reached;
+    if (isUnsettled) {
       let isSettled = false;
-      for (const subscription of this.subscriptions.values()) {
+      for (const subscription of subscriptions.values()) {
         isSettled ||= !subscription.isSynced;
         subscription.isSynced = true;
       }
-      for (const mirror of this.mirrors.values()) {
-        if (mirror.state === 'live' || this.#awaited.has(mirror.number)) continue;
-        this.#setState(mirror, 'live');
+      for (const market of held.values()) {
+        if (market.toldState === 'live' || awaited.has(market.number)) continue;
+        setState(market, 'live');
         isSettled = true;
       }
-      this.#isUnsettled = false;
-      if (isSettled) this.#events.push({ type: 'synced', revision });
-      if (this.#isDegraded) telemetry.stalenessMs.add(nowMs - this.#liveMs);
-      this.#isDegraded = false;
+      isUnsettled = false;
+      if (isSettled) events.push({ type: 'synced', revision: reached });
+      if (isDegraded) seen.stalenessMs.add(nowMs - liveMs);
+      isDegraded = false;
     }
-    this.#liveMs = nowMs;
-  }
+    liveMs = nowMs;
+  };
 
-  #checkDigest(number: number, digest = ZERO_64): void {
-    if (this.#awaited.has(number)) return;
-    const mirror = this.mirrors.get(number);
-    if (!mirror) {
-      // The gateway follows it for this session, so the frame that brought it was lost.
-      this.#resync(number, 'UNKNOWN_MARKET');
+  const checkDigest = (number: number, digest: string): void => {
+    if (awaited.has(number)) return;
+    const market = held.get(number);
+    // The gateway follows it for this session, so the frame that brought it was lost.
+    if (!market) return resyncLater(number, 'UNKNOWN_MARKET');
+    const ours = digestOf(market);
+    if (!ours) return;
+    seen.digestsChecked++;
+    if (ours === digest) return;
+    seen.digestMismatches++;
+    resyncLater(number, 'DIGEST');
+  };
+
+  const takeFrame = (nowMs: number, bytes: Uint8Array): void => {
+    if (bytes.length > FRAME_BYTES_MAX) fail('FRAME_TOO_LONG');
+    let frame = readFrame(bytes);
+    heardMs = nowMs;
+    isStale = false;
+    seen.bytes += bytes.length;
+    changes.reset();
+    touched.clear();
+    const isMore = frame.fields[17];
+    if (isMore || joined.length > 0) joined.push(bytes);
+    if (isMore) {
+      if (joined.length >= FRAMES_JOINED_MAX) fail('TOO_MANY_JOINED');
       return;
     }
-    const held = digestOf(mirror);
-    if (!held) return;
-    this.telemetry.digestsChecked++;
-    if (held !== digest) {
-      this.telemetry.digestMismatches++;
-      this.#resync(number, 'DIGEST');
+    const parts = joined.length;
+    if (parts > 0) frame = readFrame(join(joined.splice(0)));
+    seen.frames++;
+    const { fields, pieces } = frame;
+    const heartbeat: Values | undefined = fields[2]?.[0];
+    const error: Values | undefined = fields[25]?.[0];
+    const drain: Values | undefined = fields[26]?.[0];
+    const position: Values | undefined = fields[8]?.[0];
+    if (fields[1]) welcomed(fields[1][0], frame);
+    if (error) refused(error);
+    if (drain) events.push({ type: 'drain', reconnectAfterMs: drain[1] ?? 0 });
+    if (connection !== 'established') {
+      // A gateway that is going away says so to those it has not greeted yet, too.
+      if (!error && !drain) fail('NOT_WELCOMED');
+      answerFrames += parts || 1;
+      return;
     }
-  }
-
-  #remove(number: number): void {
-    this.#awaited.delete(number);
-    const mirror = this.mirrors.get(number);
-    if (!mirror) return;
-    this.mirrors.delete(number);
-    this.membership++;
-    this.#forgetId(mirror);
-    // Whoever still reads it must not take it for live.
-    mirror.state = 'stale';
-    this.#touch(mirror);
-    this.#events.push({ type: 'removed', market: this.marketOf(mirror) });
-  }
-
-  /** The feed may offer a market again, under a new number that is here already. */
-  #forgetId(mirror: Mirror): void {
-    if (this.#byId.get(mirror.id) === mirror) this.#byId.delete(mirror.id);
-  }
-
-  #dropEverything(): void {
-    this.#resumable = this.#complete = undefined;
-    this.#unclaimed.clear();
-    this.#awaited.clear();
-    for (const number of [...this.mirrors.keys()].sort((a, b) => a - b)) this.#remove(number);
-    for (const subscription of this.subscriptions.values()) subscription.isSynced = false;
-    this.#isUnsettled = true;
-  }
-
-  #goStale(): void {
-    for (const mirror of this.mirrors.values()) {
-      if (mirror.state !== 'live') continue;
-      this.#isDegraded = true;
-      this.#setState(mirror, 'stale');
+    if (fields[24]) subscribed(fields[24][0]);
+    const lead = readLead(model, frame);
+    const isAdvanced = lead || fields[6] !== undefined;
+    if (!isAdvanced && !heartbeat) answerFrames = (answerFrames + (parts || 1)) >>> 0;
+    const isShort = Boolean(position?.[5]) && position![5] !== answerFrames;
+    // A frame about the only market held does not fit a receiver who holds several.
+    if ((lead && lead.market === undefined && held.size !== 1) || isShort || !follows(fields, heartbeat, position, lead)) return lost(position, isShort);
+    for (const number of fields[20] ?? NONE) remove(number);
+    const hasPieces = pieces.length > 0 || lead;
+    if (hasPieces) takePieces(frame, lead);
+    const isIdle = isAnswered();
+    // The catch-up has named what left. While it is not for all subscriptions, markets come in the view of those that are
+    // answered, and a cursor from before does not vouch for them.
+    if (position || (!isIdle && awaitsPosition && pieces.length > 0)) holdsLeavers = !isIdle;
+    if (position) awaitsPosition = false;
+    if (position && isIdle && awaited.size === 0) heartbeatsUnanswered = 0;
+    if (heartbeat) {
+      vouchedMs = heartbeat[2] === undefined ? undefined : nowMs - heartbeat[2];
+      clockOffsetMs = Math.min(clockOffsetMs, nowMs - (heartbeat[3] ?? 0));
+      askAgain();
     }
-  }
+    if (hasPieces && isAdvanced && clockOffsetMs < Infinity) seen.applyDelayMs.add(nowMs - clockOffsetMs - 10 * frameTime);
+    const reached = fields[7] ?? (isAdvanced ? revision : (position ?? heartbeat)?.[1]);
+    // Without a position nothing is known to be complete: the gateway has not said where the session stands, or frames
+    // were lost and the catch-up is on its way.
+    if (sequence !== undefined) {
+      if (reached !== undefined) {
+        complete = reached;
+        // What the gateway says before it has answered every subscribe is not about everything that is held.
+        if (isIdle) settle(nowMs, reached);
+      }
+      // Until the last subscribe is answered, the gateway may follow a market in a narrower view than is held; and after a
+      // gap it is ahead of what is held [SYNC-2]. Each market is checked once, however often it is named.
+      if (isIdle) for (const [number, [digest]] of byMarket(fields[19])) checkDigest(number, digest![2] ?? ZERO_64);
+    }
+    // One message per frame and 512 markets, however many did not fit.
+    while (resyncs.length > 0) messages.push(resync(resyncs.splice(0, RESYNC_MARKETS_MAX), resyncReason));
+  };
 
-  #forgetConnection(): void {
-    this.#joined = [];
-    this.#sequence = undefined;
-    this.#messages = [];
-    this.#resyncs = [];
-    this.#awaitsPosition = false;
-    this.#answerFrames = 0;
-  }
+  const isNamed = (market: Market, subscription: number | undefined): boolean =>
+    subscription === undefined || session.subscribersOf(market).includes(subscription);
 
-  #subscriptionsChanged(): void {
-    this.membership++;
-    for (const mirror of this.mirrors.values()) mirror.subscribers = undefined;
-  }
+  const session: ClientSession = {
+    telemetry: seen,
+    changes,
+    keepsChanges: false,
+    touched,
+    held,
+    subscriptions,
 
-  #setState(mirror: Mirror, state: MarketState): void {
-    mirror.state = state;
-    if (state !== 'live') this.#isUnsettled = true;
-    this.#touch(mirror);
-  }
+    get connection() {
+      return connection;
+    },
 
-  #touch(mirror: Mirror): void {
-    mirror.version++;
-    this.touched.add(mirror);
-  }
-}
+    get model() {
+      return model;
+    },
 
-/** What a missing list reads as. */
-const NONE: Values = [];
+    get membership() {
+      return membership;
+    },
+
+    get isResumable() {
+      return (
+        [...subscriptions.values()].every((subscription) => subscription.isSynced) &&
+        awaited.size === 0 &&
+        !holdsLeavers &&
+        session.cursor !== undefined
+      );
+    },
+
+    get timeoutMs() {
+      return connection === 'disconnected' || isStale ? undefined : heardMs + session.staleAfterMs + 1;
+    },
+
+    get staleAfterMs() {
+      return heartbeatIntervalMs * STALE_AFTER_INTERVALS;
+    },
+
+    get cursor() {
+      return epoch && resumable !== undefined ? { epoch, revision: resumable } : undefined;
+    },
+
+    get isSynced() {
+      if (connection !== 'established' || isStale) return false;
+      // Looking at everything is for the time in which something is on its way.
+      return (
+        (!isUnsettled && awaited.size === 0) ||
+        ([...subscriptions.values()].every(({ isSynced, unanswered }) => isSynced && !unanswered) &&
+          [...held.values()].every(({ toldState }) => toldState === 'live'))
+      );
+    },
+
+    get ageMs() {
+      return vouchedMs === undefined ? undefined : clock() - vouchedMs;
+    },
+
+    subscribe(number, request) {
+      const message = subscribe(number, request);
+      const before = subscriptions.get(number);
+      const text = JSON.stringify(request);
+      const isReplaced = before && JSON.stringify(before.request) !== text;
+      let unanswered = before?.unanswered ?? 0;
+      if (connection !== 'disconnected') {
+        if (isReplaced) holdsLeavers = true;
+        unanswered++;
+        messages.push(message);
+      } else if (isReplaced) {
+        // Which markets belonged to the old request alone is not known here.
+        dropEverything();
+      }
+      // What was held in another page is held by this subscription now.
+      subscriptions.set(number, { request, isSynced: unclaimed.delete(text), unanswered });
+      isUnsettled = true;
+      subscriptionsChanged();
+    },
+
+    unsubscribe(number) {
+      if (!subscriptions.delete(number)) return;
+      subscriptionsChanged();
+      if (connection === 'disconnected') {
+        dropEverything();
+      } else {
+        unsubscribing++;
+        holdsLeavers = true;
+        messages.push(unsubscribe(number));
+      }
+    },
+
+    resumeFrom(cursor, requests, markets, ageMs) {
+      epoch = cursor.epoch;
+      resumable = cursor.revision;
+      vouchedMs = ageMs === undefined ? undefined : clock() - ageMs;
+      for (const request of requests) unclaimed.add(JSON.stringify(request));
+      membership++;
+      for (const market of markets) {
+        held.set(market.number, market);
+        byId.set(market.id, market);
+      }
+    },
+
+    connected(nowMs, token = '') {
+      const { cursor } = session;
+      const isResumable = cursor && [...subscriptions.values()].some(({ isSynced }) => isSynced);
+      if (holdsLeavers || !isResumable || unclaimed.size > 0 || awaited.size > RESYNC_MARKETS_MAX) {
+        // A gateway that never heard of the leavers would not say that they left; neither would one that is given no
+        // cursor. And more markets than one resync may name are sooner subscribed to afresh.
+        dropEverything();
+      }
+      forgetConnection();
+      holdsLeavers = isStale = isResumed = isReportRefused = false;
+      unsubscribing = 0;
+      clockOffsetMs = Infinity;
+      complete = resumable;
+      heardMs = nowMs;
+      connection = 'greeting';
+      seen.connections++;
+      messages.push(compact ? hello(agent, [COMPACT_ENCODING, PLAIN_ENCODING], token, [model.id]) : hello(agent, [PLAIN_ENCODING], token));
+      // The gateway answers in order, so there is no need to wait for the welcome: one round trip less. What the cursor's
+      // epoch is worth is the gateway's to say.
+      for (const [number, subscription] of subscriptions) {
+        subscription.unanswered = 1;
+        messages.push(subscribe(number, subscription.request, subscription.isSynced ? cursor : undefined));
+      }
+      const numbers = [...awaited.keys()];
+      for (const number of numbers) awaited.set(number, 0);
+      if (numbers.length > 0) messages.push(resync(numbers, 'UNSPECIFIED'));
+    },
+
+    disconnected() {
+      connection = 'disconnected';
+      forgetConnection();
+      for (const subscription of subscriptions.values()) subscription.unanswered = 0;
+      goStale();
+    },
+
+    handleFrame(nowMs, bytes) {
+      if (connection === 'disconnected') fail('NOT_CONNECTED');
+      try {
+        takeFrame(nowMs, bytes);
+      } catch (error) {
+        seen.framesRefused++;
+        throw error;
+      }
+    },
+
+    handleTimeout(nowMs) {
+      if (connection === 'disconnected' || !session.isSilent(nowMs)) return false;
+      if (!isStale) {
+        isStale = true;
+        seen.stale++;
+        goStale();
+        events.push({ type: 'stale' });
+      }
+      return true;
+    },
+
+    report() {
+      if (connection !== 'established' || isReportRefused) return;
+      const now = figures(seen);
+      const fresh = freshFigures(now, reported);
+      if (!fresh.some((counts) => counts.some(Boolean))) return;
+      reported = now.map((counts, field) => counts.map((_, at) => (reported?.[field]![at] ?? 0) + fresh[field]![at]!));
+      messages.push(telemetry(fresh));
+    },
+
+    market(id, subscription) {
+      const market = byId.get(id);
+      return market && isNamed(market, subscription) ? market : undefined;
+    },
+
+    markets: (subscription) => [...held.values()].filter((market) => isNamed(market, subscription)),
+
+    takeMessages: () => messages.splice(0),
+
+    takeEvents() {
+      const taken = events;
+      events = [];
+      return taken;
+    },
+
+    isSilent: (nowMs = clock()) => nowMs - heardMs > session.staleAfterMs,
+
+    subscribersOf: (market) =>
+      (market.subscribers ??= [...subscriptions].filter(([, { request }]) => names(request.topics, market)).map(([number]) => number)),
+
+    showsAmounts: (market) =>
+      session.subscribersOf(market).some((number) => {
+        const { isSynced, request } = subscriptions.get(number)!;
+        return isSynced && !request.view.includes('prices');
+      }),
+  };
+  return session;
+} as unknown as new (config: SessionConfig) => ClientSession;
+
+const NO_GROUPS: ReadonlyMap<number, Values[]> = new Map();
 
 /** Groups messages by their first field, which is a market's number. */
-function byMarket(messages: Values | undefined): Map<number, Values[]> | undefined {
-  if (!messages) return undefined;
+function byMarket(messages: Values | undefined): ReadonlyMap<number, Values[]> {
+  if (!messages) return NO_GROUPS;
   const groups = new Map<number, Values[]>();
   for (const message of messages) {
-    const group = groups.get(message[1] ?? 0);
+    const number = message[1] ?? 0;
+    const group = groups.get(number);
     if (group) group.push(message);
-    else groups.set(message[1] ?? 0, [message]);
+    else groups.set(number, [message]);
   }
   return groups;
 }

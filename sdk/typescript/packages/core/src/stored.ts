@@ -1,5 +1,7 @@
+import type { Attributes } from './attribute.js';
 import type { Cursor, SubscriptionRequest } from './client-message.js';
-import { type Attributes, Mirror, Runner } from './mirror.js';
+import { Market } from './market.js';
+import { Selection } from './selection.js';
 import type { ClientSession } from './session.js';
 
 /** Grows when the form changes; what was stored in another form is not read. */
@@ -13,8 +15,8 @@ interface Stored {
   readonly ageMs: number | undefined;
   readonly markets: readonly StoredMarket[];
 }
-type StoredMarket = readonly [number, string, number, number, number[], StoredAttributes, readonly StoredRunner[]];
-type StoredRunner = readonly [string, number, number[], StoredAttributes, (readonly number[])[]];
+type StoredMarket = readonly [number, string, number, number, number[], StoredAttributes, readonly StoredSelection[]];
+type StoredSelection = readonly [string, number, number[], StoredAttributes, (readonly number[])[]];
 type StoredAttributes = readonly (readonly [string, string])[];
 
 /**
@@ -29,18 +31,18 @@ export function storeSession(session: ClientSession): string | undefined {
     cursor,
     requests: [...session.subscriptions.values()].map(({ request }) => request),
     ageMs,
-    markets: [...session.mirrors.values()].map((mirror) => [
-      mirror.number,
-      mirror.id,
-      mirror.revision,
-      mirror.publishedMs,
-      [...mirror.cells],
-      [...mirror.attributes],
-      mirror.runners.map(({ id, handicap, cells, attributes, ladders }) => [
+    markets: [...session.held.values()].map((market) => [
+      market.number,
+      market.id,
+      market.revision,
+      market.publishedMs,
+      [...market.cells],
+      [...market.texts],
+      market.selections.map(({ id, thousandths, cells, texts, ladders }) => [
         id,
-        handicap,
+        thousandths,
         [...cells],
-        [...attributes],
+        [...texts],
         ladders.map((rungs) => (rungs ? [...rungs.pairs.subarray(0, 2 * rungs.count)] : [])),
       ]),
     ]),
@@ -55,22 +57,22 @@ export function storeSession(session: ClientSession): string | undefined {
 export function restoreSession(session: ClientSession, text: string, elapsedMs: number): void {
   const { version, cursor, requests, ageMs, markets }: Stored = JSON.parse(text);
   if (version !== VERSION) return;
-  const mirrors = markets.map(([number, id, revision, publishedMs, cells, attributes, runners]) => {
-    const mirror = new Mirror(number);
-    Object.assign(mirror, { id, revision, publishedMs, cells: Float64Array.from(cells), state: 'stale' });
-    put(mirror.attributes, attributes);
-    mirror.runners = runners.map(([id, handicap, cells, attributes, ladders], at) => {
-      const runner = new Runner(at, id, handicap);
-      runner.cells.set(cells);
-      put(runner.attributes, attributes);
+  const held = markets.map(([number, id, revision, publishedMs, cells, texts, selections]) => {
+    const market = new Market(number, session);
+    Object.assign(market, { id, revision, publishedMs, cells: Float64Array.from(cells), toldState: 'stale' });
+    put(market.texts, texts);
+    selections.forEach(([id, thousandths, cells, texts, ladders], at) => {
+      const selection = new Selection(market, at, id, thousandths);
+      selection.cells.set(cells);
+      put(selection.texts, texts);
       ladders.forEach((pairs, slot) => {
-        if (pairs.length > 0) Object.assign(runner.ladder(32 + slot), { pairs: Float64Array.from(pairs), count: pairs.length / 2 });
+        if (pairs.length > 0) Object.assign(selection.ladder(32 + slot), { pairs: Float64Array.from(pairs), count: pairs.length / 2 });
       });
-      return runner;
+      market.selections.push(selection);
     });
-    return mirror;
+    return market;
   });
-  session.resumeFrom(cursor, requests, mirrors, ageMs === undefined ? undefined : ageMs + elapsedMs);
+  session.resumeFrom(cursor, requests, held, ageMs === undefined ? undefined : ageMs + elapsedMs);
 }
 
 function put(attributes: Attributes, stored: StoredAttributes): void {

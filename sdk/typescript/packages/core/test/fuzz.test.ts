@@ -24,7 +24,7 @@ test('mutated frames end in a typed error or in a state that is whole', () => {
       client.connected(0);
       for (const frame of frames) {
         const bytes = random() < 0.5 ? mutate(frame, random) : frame;
-        const before = new Map([...client.mirrors].map(([number, mirror]) => [number, JSON.stringify(marketJson(mirror, 'full'))]));
+        const before = new Map([...client.held].map(([number, market]) => [number, JSON.stringify(marketJson(market, 'full'))]));
         // Of the processor's time, because others may have the machine for longer than that.
         const started = process.cpuUsage();
         try {
@@ -42,11 +42,11 @@ test('mutated frames end in a typed error or in a state that is whole', () => {
           if (event.type !== 'resyncing' || applied.has(event.number)) continue;
           resyncs++;
           // A piece that does not fit leaves its market as it was.
-          const mirror = client.mirrors.get(event.number);
+          const market = client.held.get(event.number);
           const held = before.get(event.number);
-          if (event.reason === 'MALFORMED' && mirror && held) assert.equal(JSON.stringify(marketJson(mirror, 'full')), held, path);
+          if (event.reason === 'MALFORMED' && market && held) assert.equal(JSON.stringify(marketJson(market, 'full')), held, path);
         }
-        for (const mirror of client.mirrors.values()) check(digestOf(mirror) ?? '', mirror.runners.flatMap(({ ladders }) => ladders));
+        for (const market of client.held.values()) check(digestOf(market) ?? '', market.selections.flatMap(({ ladders }) => ladders));
         client.takeMessages();
       }
     }
@@ -104,7 +104,7 @@ test('arbitrary bytes as compact pieces and leads leave a market as it was, or w
     client.subscribe(1, { topics: ['all'], view: 'full', rateMs: 0 });
     client.connected(0);
     for (const frame of opening.slice(0, 3)) client.handleFrame(0, frame);
-    const before = JSON.stringify(marketJson(client.mirrors.get(0)!, 'full'));
+    const before = JSON.stringify(marketJson(client.held.get(0)!, 'full'));
     const bytes = Array.from({ length: 1 + Math.floor(random() ** 3 * 40) }, () => Math.floor(random() * 256));
     const [tag, head] = ([[[0x72], []], [[0x7a], [0]], [[0xaa, 1], [0, 11, 0]], [[0xb2, 1], [0, 11, 0]]] as const)[Math.floor(random() * 4)]!;
     try {
@@ -113,11 +113,11 @@ test('arbitrary bytes as compact pieces and leads leave a market as it was, or w
       assert.ok(error instanceof ProtocolError, String((error as Error).stack));
       continue;
     }
-    const mirror = client.mirrors.get(0)!;
-    check(digestOf(mirror) ?? '', mirror.runners.flatMap(({ ladders }) => ladders));
+    const market = client.held.get(0)!;
+    check(digestOf(market) ?? '', market.selections.flatMap(({ ladders }) => ladders));
     const isChanged = client.takeEvents().some(({ type }) => type === 'changed' || type === 'snapshot');
     if (isChanged) read++;
-    else assert.equal(JSON.stringify(marketJson(mirror, 'full')), before);
+    else assert.equal(JSON.stringify(marketJson(market, 'full')), before);
   }
   assert.ok(read > 0, 'some of them can be read');
 });

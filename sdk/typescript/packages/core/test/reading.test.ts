@@ -86,7 +86,7 @@ test('what is stored goes on in another session, stale until it has been caught 
   restoreSession(next, text, 0);
   const market = next.market('1.23')!;
   assert.deepEqual([market.state, market.selections[0]!.back.indicativePrice], ['stale', 2.48]);
-  assert.equal(digestOf([...next.mirrors.values()][0]!), digestOf([...session.mirrors.values()][0]!));
+  assert.equal(digestOf([...next.held.values()][0]!), digestOf([...session.held.values()][0]!));
   next.subscribe(1, { topics: ['all'], view: 'full', rateMs: 0 });
   next.connected(0);
   const [, subscribe] = next.takeMessages();

@@ -10,10 +10,11 @@ import {
   Changes,
   COMPACT,
   digestOf,
+  few,
   fill,
   finish,
   hello,
-  Mirror,
+  Market,
   murmur3,
   type Model,
   PieceKind,
@@ -25,15 +26,15 @@ import {
   readMessage,
   resync,
   RESYNC_REASONS,
-  Runner,
+  Selection,
   shippedModel,
   SIZES,
-  symbol,
   telemetry,
   type Figures,
   subscribe,
   unsubscribe,
   type Values,
+  type Witness,
 } from '@oddswire/core/internal';
 import { marketJson, REPOSITORY, type Vector, vectors } from '@oddswire/testing';
 
@@ -48,6 +49,9 @@ const FIELDS: Record<string, number> = {
   SelectionStatus: 16, Price: 17, LastTraded: 18, TradedVolume: 19, NearPrice: 20, FarPrice: 21, StartingPrice: 22, ReductionFactor: 23,
   Back: 32, Lay: 33, Traded: 34, SpBack: 35, SpLay: 36, DisplayBack: 37, DisplayLay: 38,
 }; // prettier-ignore
+
+/** Nobody asks these markets how they stand. */
+const WITNESS: Witness = { ageMs: undefined, isSilent: () => false, showsAmounts: () => true };
 
 const played: Record<string, (vector: Vector) => void> = { varint, digest, client_message: clientMessage, codes, model, coder, session };
 
@@ -91,7 +95,7 @@ function codes({ input, expected }: Vector): void {
 function model({ input, frames, expected }: Vector): void {
   const bytes = input.file ? readFileSync(join(REPOSITORY, input.file)) : frames[0]!;
   try {
-    const { id, ends } = readModel(bytes);
+    const { id, ends, guesses } = readModel(bytes);
     let at = 0;
     Object.values(expected.ends as Record<string, number[]>).forEach((first, table) => {
       assert.deepEqual([...ends.subarray(at, at + first.length)], first);
@@ -99,7 +103,7 @@ function model({ input, frames, expected }: Vector): void {
       at += SIZES[2 * table]! * first.length;
     });
     assert.equal(id.toString(16).padStart(8, '0'), expected.id);
-    assert.deepEqual(shippedModel(), { id, ends }, 'the bundled model is the shipped one');
+    assert.deepEqual(shippedModel(), { id, ends, guesses }, 'the bundled model is the shipped one');
   } catch (error) {
     assert.deepEqual({ error: (error as Error).name }, expected);
   }
@@ -107,12 +111,12 @@ function model({ input, frames, expected }: Vector): void {
 
 function coder({ input, frames, expected }: Vector): void {
   const ends = Uint16Array.from(input.reads.flatMap((read: { ends?: number[] }) => read.ends ?? []));
-  begin({ id: 0, ends }, frames[0]!, 0, frames[0]!.length);
+  begin({ id: 0, ends, guesses: new Uint8Array(4 * ends.length) }, frames[0]!, 0, frames[0]!.length);
   let at = 0;
   const values = input.reads.map((read: { ends?: number[]; bits: number }) => {
     if (!read.ends) return String(raw(read.bits));
     at += read.ends.length;
-    return String(symbol(at - read.ends.length));
+    return String(few(at - read.ends.length));
   });
   const said: Record<string, unknown> = { values };
   try {
@@ -129,24 +133,24 @@ function digest({ input, expected }: Vector): void {
     const lanes = [0x6f646473, 0x77697265].map((seed) => murmur3(seed, numbers).toString(16).padStart(8, '0'));
     assert.equal(lanes.join(''), hash);
   }
-  const mirror = new Mirror(0);
+  const market = new Market(0, WITNESS);
   const { selections, attributes, cells } = input.shown;
-  for (const [id, handicap] of selections) mirror.runners.push(new Runner(mirror.runners.length, String(id), handicap));
+  for (const [id, handicap] of selections) market.selections.push(new Selection(market, market.selections.length, String(id), handicap));
   for (const [owner, name, type, value] of attributes) {
-    const target = owner === 'market' ? mirror.attributes : mirror.runners[owner]!.attributes;
+    const target = owner === 'market' ? market.texts : market.selections[owner]!.texts;
     target.set(name, type[0] + (type === 'boolean' ? Number(value) : value));
   }
   for (const [owner, name, ...values] of cells) {
     const field = FIELDS[name]!;
-    if (owner === 'market') mirror.cells[field] = values[0];
-    else if (field < 32) mirror.runners[owner]!.cells[field - 16] = values[0];
+    if (owner === 'market') market.cells[field] = values[0];
+    else if (field < 32) market.selections[owner]!.cells[field - 16] = values[0];
     else {
-      const rungs = mirror.runners[owner]!.ladder(field);
+      const rungs = market.selections[owner]!.ladder(field);
       const key = rungs.isHighestFirst ? -values[0] : values[0];
       rungs.setAt(rungs.find(key), key, 0, values[1]);
     }
   }
-  if (input.view === 'full') assert.equal(digestOf(mirror), expected.digest);
+  if (input.view === 'full') assert.equal(digestOf(market), expected.digest);
 }
 
 function clientMessage({ input, frames, expected }: Vector): void {
@@ -241,15 +245,15 @@ function pieceErrors(client: ClientSession, bytes: Uint8Array): unknown[] {
   try {
     if (sent) model = readModel(bytes.subarray(sent[0], sent[1]));
     const lead = readLead(model, frame);
-    const market = lead && (lead.market ?? (client.mirrors.size === 1 ? client.mirrors.keys().next().value : undefined));
+    const market = lead && (lead.market ?? (client.held.size === 1 ? client.held.keys().next().value : undefined));
     if (market !== undefined) pieces.push(COMPACT + PieceKind.Delta, market, -1, -1);
   } catch {
     // The session says what is wrong with it.
   }
   return Array.from({ length: pieces.length / 4 }, (_, at) => pieces.slice(4 * at, 4 * at + 4)).flatMap((piece) => {
     const [kind, market, pos, end] = piece as [number, number, number, number];
-    const held = client.mirrors.get(market);
-    const target = (kind & 3) === PieceKind.Snapshot ? new Mirror(market) : held && structuredMirror(held);
+    const held = client.held.get(market);
+    const target = (kind & 3) === PieceKind.Snapshot ? new Market(market, WITNESS) : held && copyOf(held);
     if (!target) return [{ market, error: 'UNKNOWN_MARKET' }];
     const reader = new Reader(bytes);
     Object.assign(reader, { isStrict: true, pos, end });
@@ -265,20 +269,19 @@ function pieceErrors(client: ClientSession, bytes: Uint8Array): unknown[] {
   });
 }
 
-function structuredMirror(held: Mirror): Mirror {
-  const copy = new Mirror(held.number);
-  copy.become(held);
-  copy.cells = held.cells.slice();
-  copy.attributes = new Map(held.attributes);
-  copy.runners = held.runners.map((runner) => {
-    const to = new Runner(runner.number, runner.id, runner.handicap);
-    to.cells.set(runner.cells);
-    runner.attributes.forEach((value, name) => to.attributes.set(name, value));
-    runner.ladders.forEach((rungs, slot) => {
+function copyOf(held: Market): Market {
+  const copy = new Market(held.number, WITNESS);
+  const { id, revision, publishedMs } = held;
+  Object.assign(copy, { id, revision, publishedMs, cells: held.cells.slice(), texts: new Map(held.texts) });
+  for (const { number, id, thousandths, cells, texts, ladders } of held.selections) {
+    const to = new Selection(copy, number, id, thousandths);
+    to.cells.set(cells);
+    texts.forEach((value, name) => to.texts.set(name, value));
+    ladders.forEach((rungs, slot) => {
       if (rungs) Object.assign(to.ladder(32 + slot), { pairs: rungs.pairs.slice(), count: rungs.count });
     });
-    return to;
-  });
+    copy.selections.push(to);
+  }
   return copy;
 }
 
@@ -302,10 +305,9 @@ function report(client: ClientSession, said: Record<string, unknown>, view: stri
       };
       if (market.ageMs !== undefined) shown['age_ms'] = market.ageMs;
       if (isShown) {
-        const mirror = client.mirrors.get(market.number)!;
         // A digest that cannot agree is not computed; the vectors tell it all the same.
-        shown['digest'] = digestOf(mirror) ?? shown['digest'];
-        shown['market'] = marketJson(mirror, view);
+        shown['digest'] = digestOf(market) ?? shown['digest'];
+        shown['market'] = marketJson(market, view);
       }
       return shown;
     });
@@ -319,7 +321,7 @@ function clientMessageJson(bytes: Uint8Array): unknown {
   const fields: Record<number, any[]> = {};
   while (reader.pos < reader.end) {
     const tag = reader.u();
-    const value = (tag & 7) === 0 ? reader.u() : (tag & 7) === 1 ? reader.hex() : bytes.slice(reader.skip(reader.u()), reader.pos);
+    const value = (tag & 7) === 0 ? reader.u() : (tag & 7) === 1 ? reader.hex(8) : bytes.slice(reader.skip(reader.u()), reader.pos);
     (fields[tag >> 3] ??= []).push(value);
   }
   const text = (value: Uint8Array): string => Buffer.from(value).toString();

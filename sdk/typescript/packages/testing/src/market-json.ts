@@ -1,4 +1,4 @@
-import type { Attributes, Mirror, Runner } from '@oddswire/core/internal';
+import type { Attributes, Market, Selection } from '@oddswire/core/internal';
 
 /** Fields that not every view shows, and how many rungs it shows. */
 interface Shown {
@@ -9,28 +9,28 @@ interface Shown {
 }
 
 /** A market as the gateway's `/v1/markets/{id}?view=` writes it, without the epoch. */
-export function marketJson(mirror: Mirror, view: string): unknown {
+export function marketJson(market: Market, view: string): unknown {
   const shown = shownBy(view);
-  const selections = [...mirror.runners].sort(
-    (a, b) => compare(BigInt(a.id), BigInt(b.id)) || a.handicap - b.handicap,
+  const selections = [...market.selections].sort(
+    (a, b) => compare(BigInt(a.id), BigInt(b.id)) || a.thousandths - b.thousandths,
   );
   return {
-    market: mirror.id,
-    revision: mirror.revision,
-    status: mirror.status(),
-    in_play: mirror.cells[1] !== 0,
-    held: mirror.cells[2] !== 0,
-    published_ms: mirror.publishedMs,
-    traded_volume: shown.hasAmounts ? mirror.cells[3]! / 100 : 0,
-    definition: definition(mirror.attributes),
-    selections: selections.map((runner) => selectionJson(runner, shown)),
+    market: market.id,
+    revision: market.revision,
+    status: market.toldStatus(),
+    in_play: market.cells[1] !== 0,
+    held: market.cells[2] !== 0,
+    published_ms: market.publishedMs,
+    traded_volume: shown.hasAmounts ? market.cells[3]! / 100 : 0,
+    definition: definition(market.texts),
+    selections: selections.map((selection) => selectionJson(selection, shown)),
   };
 }
 
-function selectionJson(runner: Runner, shown: Shown): unknown {
-  const { cells } = runner;
+function selectionJson(selection: Selection, shown: Shown): unknown {
+  const { cells } = selection;
   const ladder = (slot: number, isShown = true): unknown[] => {
-    const rungs = runner.ladders[slot];
+    const rungs = selection.ladders[slot];
     const count = isShown && rungs ? Math.min(rungs.count, shown.rungs) : 0;
     return Array.from({ length: count }, (_, at) => [
       Math.abs(rungs!.pairs[2 * at]!) / 10_000,
@@ -38,8 +38,8 @@ function selectionJson(runner: Runner, shown: Shown): unknown {
     ]);
   };
   return {
-    id: Number(runner.id),
-    handicap: runner.handicap / 1000,
+    id: Number(selection.id),
+    handicap: selection.handicap,
     status: ['ACTIVE', 'WINNER', 'LOSER', 'PLACED', 'REMOVED', 'REMOVED_VACANT', 'HIDDEN', 'SUSPENDED'][cells[0]!] ?? 'SUSPENDED',
     price: price(cells[1]!),
     last_traded: price(cells[2]!),
@@ -55,7 +55,7 @@ function selectionJson(runner: Runner, shown: Shown): unknown {
     sp_lay: ladder(4, shown.isFull),
     display_back: ladder(5),
     display_lay: ladder(6),
-    definition: definition(runner.attributes),
+    definition: definition(selection.texts),
   };
 }
 

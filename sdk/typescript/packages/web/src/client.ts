@@ -12,9 +12,9 @@ import {
 } from '@oddswire/core';
 
 import { sleeplessClock } from './clock.js';
-import { Emitter } from './emitter.js';
-import { Pace } from './pace.js';
-import { type SubscribeOptions, Subscription } from './subscription.js';
+import { type Emitter, type Listeners, listeners } from './emitter.js';
+import { paced } from './pace.js';
+import { type SubscribeOptions, type Subscription, type SubscriptionEvents, subscriptionOf } from './subscription.js';
 
 /** How long connecting and the upgrade may take together. Mobile networks need several seconds now and then. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -78,12 +78,6 @@ export interface ClientEvents {
   [market: `market/${string}`]: Market;
 }
 
-/** Received in the last full second. */
-export interface Traffic {
-  readonly bytesPerSecond: number;
-  readonly framesPerSecond: number;
-}
-
 export interface ClientOptions {
   /** Access token, or what fetches a fresh one; it is asked for at every connection. */
   readonly token?: string | (() => string | Promise<string>);
@@ -100,318 +94,299 @@ export interface ClientOptions {
 type Timer = ReturnType<typeof setTimeout>;
 
 /** A mirror of live markets, held up over as many connections as it takes. */
-export class OddswireClient extends Emitter<ClientEvents> {
+export interface OddswireClient extends Emitter<ClientEvents> {
   /** Where it connects. */
   readonly url: string;
-  readonly #options: ClientOptions;
-  readonly #clock = sleeplessClock(() => performance.now(), Date.now);
-  /** The conversation with the gateway, for tools and tests; whatever is done to it is done behind the client's back. */
-  readonly session: ClientSession;
-  readonly #backoff = new Backoff(Math.random);
-  readonly #subscriptions = new Map<number, Subscription>();
-  readonly #undo: (() => void)[] = [];
-  #subscriptionNumber = 0;
-  #socket: WebSocket | undefined;
-  #pace: Pace | undefined;
-  #state: StateChange = { state: 'connecting' };
-  /** The next attempt, or the end of this one. */
-  #timer: Timer | undefined;
-  #watchdog: Timer | undefined;
-  #reporter: Timer | undefined;
-  #attempt = 0;
-  #attemptMs = 0;
-  #welcomedMs: number | undefined;
-  #wasLive = false;
-  /** What the gateway said before it closed. */
-  #refusal: { code: number; message: string } | undefined;
-  #second = 0;
-  #counted = { bytes: 0, frames: 0 };
-  #traffic: Traffic = { bytesPerSecond: 0, framesPerSecond: 0 };
-
-  /** Connects in the background, for as long as it takes. `url` is `wss://host`; `/v1/stream` is meant if it has no path. */
-  constructor(url: string, options: ClientOptions = {}) {
-    super();
-    this.url = url.replace(/^http/, 'ws').replace(/^(\w+:\/\/[^/]+)\/?$/, '$1/v1/stream');
-    this.#options = options;
-    const { agent = 'oddswire-web/0.1', compact = true } = options;
-    this.session = new ClientSession({ agent, compact, clock: this.#clock });
-    const { document, navigator } = globalThis;
-    // A page that is shown again, a machine that woke up, a network that is another: what was waited for is tried at once.
-    this.#listen(globalThis, 'online', this.#wake);
-    this.#listen(globalThis, 'pageshow', this.#wake);
-    this.#listen((navigator as { connection?: EventTarget } | undefined)?.connection, 'change', this.#wake);
-    this.#listen(document, 'visibilitychange', () => document.visibilityState === 'visible' && this.#wake());
-    // Whoever subscribes right now is heard in the first messages.
-    this.#timer = setTimeout(this.#connect, 0);
-  }
-
   /** Where the client stands. */
-  get state(): ClientState {
-    return this.#state.state;
-  }
-
+  readonly state: ClientState;
   /** Where the client stands, and why there is no connection; the same object until that changes. */
-  get connection(): StateChange {
-    return this.#state;
-  }
+  readonly connection: StateChange;
+  /** All markets that are held. */
+  readonly markets: readonly Market[];
+  /**
+   * The conversation with the gateway, for tools and tests; whatever is done to it is done behind the client's back.
+   * @internal
+   */
+  readonly session: ClientSession;
 
   /** Asks for markets, now or as soon as there is a connection, and again on every new one. */
-  subscribe({ topic, view = 'best3', maxRateMs: rateMs = 0 }: SubscribeOptions): Subscription {
-    const subscription = new Subscription(this, ++this.#subscriptionNumber);
-    this.session.subscribe(subscription.number, { topics: ([] as string[]).concat(topic), view, rateMs });
-    this.#subscriptions.set(subscription.number, subscription);
-    this.#turn();
-    return subscription;
-  }
-
+  subscribe(options: SubscribeOptions): Subscription;
   /** The same as `subscription.unsubscribe()`. */
-  unsubscribe({ number }: Subscription): void {
-    this.session.unsubscribe(number);
-    this.#subscriptions.delete(number);
-    this.#turn();
-  }
-
+  unsubscribe(subscription: Subscription): void;
   /** A market that is held, by id. */
-  market(id: string): Market | undefined {
-    return this.session.market(id);
-  }
-
-  /** All markets that are held. */
-  get markets(): readonly Market[] {
-    return this.session.markets();
-  }
-
+  market(id: string): Market | undefined;
   /** What this client has seen, as plain data. */
-  telemetry(): Telemetry {
-    return JSON.parse(JSON.stringify(this.session.telemetry));
-  }
-
+  telemetry(): Telemetry;
   /** Tells the gateway now what this client has seen. It does so by itself, every 30 s; gateways count six reports a minute. */
-  report(): void {
-    this.session.report();
-    this.#turn();
-  }
-
-  /** Received in the last full second. */
-  get traffic(): Traffic {
-    this.#count(0, 0);
-    return this.#traffic;
-  }
-
+  report(): void;
   /** Closes the connection and ends everything. What is held stays readable, as stale. */
-  close(): void {
-    for (const undo of this.#undo.splice(0)) undo();
-    this.#lose('closed', 'application', 'closed');
-  }
-
+  close(): void;
   /** Cuts the connection, as a tunnel does; the client comes back by itself. For demos and tests. */
-  disconnect(reason = 'cut'): void {
-    if (this.#socket) this.#lose(reason, 'application');
-  }
-
+  disconnect(reason?: string): void;
   /** Cuts the connection and stays away until {@link goOnline}. */
-  goOffline(): void {
-    this.#lose('offline', 'application', 'offline');
-  }
-
+  goOffline(): void;
   /** Connects again after {@link goOffline}. */
-  goOnline(): void {
-    if (this.state === 'offline') this.#connect();
-  }
+  goOnline(): void;
+}
 
-  readonly #connect = async (): Promise<void> => {
-    clearTimeout(this.#timer);
-    this.#setState({ state: 'connecting' });
-    this.#attemptMs = this.#clock();
-    const attempt = ++this.#attempt;
-    this.#timer = setTimeout(() => this.#lose('connect timeout', 'other'), CONNECT_TIMEOUT_MS);
-    const { token = '', WebSocket = globalThis.WebSocket } = this.#options;
-    try {
-      const fresh = typeof token === 'string' ? token : await token();
-      // Something else has happened meanwhile.
-      if (this.#attempt !== attempt || this.state !== 'connecting') return;
-      this.#open(new WebSocket(this.url, 'oddswire.v1'), fresh);
-    } catch (error) {
-      if (this.#attempt === attempt) this.#lose(`no token or no socket: ${error}`, 'other');
-    }
+/**
+ * `new OddswireClient(url, options)` connects in the background, for as long as it takes. `url` is `wss://host`; `/v1/stream` is
+ * meant if it has no path.
+ */
+export const OddswireClient = function (address: string, options: ClientOptions = {}): OddswireClient {
+  const { agent = 'oddswire-web/0.1', compact = true, token = '', reportIntervalMs = REPORT_INTERVAL_MS } = options;
+  const clock = sleeplessClock(() => performance.now(), Date.now);
+  const session = new ClientSession({ agent, compact, clock });
+  const backoff = new Backoff(Math.random);
+  const { on, hears, emit } = listeners<ClientEvents>();
+  const subscriptions = new Map<number, Listeners<SubscriptionEvents>>();
+  const undo: (() => void)[] = [];
+  const { document, navigator } = globalThis;
+  let subscriptionNumber = 0;
+  let socket: WebSocket | undefined;
+  let say: ReturnType<typeof paced> | undefined;
+  let change: StateChange = { state: 'connecting' };
+  /** The next attempt, or the end of this one. */
+  let timer: Timer | undefined;
+  let watchdog: Timer | undefined;
+  let reporter: Timer | undefined;
+  let attempt = 0;
+  let attemptMs = 0;
+  let welcomedMs = Infinity;
+  let wasLive = false;
+  /** What the gateway said before it closed. */
+  let refusal: { code: number; message: string } | undefined;
+
+  const setState = (to: StateChange): void => {
+    if (to.state === change.state && !to.reason) return;
+    change = to;
+    emit('state', to);
   };
 
-  #open(socket: WebSocket, token: string): void {
-    this.#socket = socket;
-    this.#welcomedMs = undefined;
-    this.#wasLive = false;
-    this.#refusal = undefined;
-    this.#pace = new Pace((message) => socket.send(message));
-    socket.binaryType = 'arraybuffer';
-    socket.onopen = () => {
-      clearTimeout(this.#timer);
-      this.session.connected(this.#clock(), token);
-      this.#turn();
-      this.#watch();
-    };
-    socket.onmessage = ({ data }) => this.#hear(data);
-    socket.onclose = ({ code }) => this.#closed(code);
-  }
-
-  #hear(data: ArrayBuffer | string): void {
-    if (typeof data === 'string') return this.#lose('text message', 'frame');
-    const session = this.session;
-    const cells = session.telemetry.cells;
-    this.#count(data.byteLength, 1);
-    session.keepsChanges = this.hears('frame');
-    try {
-      session.handleFrame(this.#clock(), new Uint8Array(data));
-    } catch (error) {
-      this.#turn();
-      this.#lose((error as Error).name, 'frame');
-      return;
+  /** Tells whoever subscribed to the markets that have changed, or watches them. */
+  const tell = (): void => {
+    const touched = [...session.touched];
+    session.touched.clear();
+    const changes = new Map<number, { changed: Market[]; removed: Market[] }>();
+    for (const market of touched) {
+      const isHeld = session.held.get(market.number) === market;
+      for (const number of session.subscribersOf(market)) {
+        let change = changes.get(number);
+        if (!change) changes.set(number, (change = { changed: [], removed: [] }));
+        (isHeld ? change.changed : change.removed).push(market);
+      }
+      emit(`market/${market.id}`, market);
     }
-    const events = this.#turn();
-    if (session.keepsChanges) {
-      this.emit('frame', { bytes: data.byteLength, cells: session.telemetry.cells - cells, events, changes: session.changes });
-    }
-  }
+    for (const [number, change] of changes) subscriptions.get(number)?.emit('change', change);
+  };
 
-  /** The gateway or the network has ended the connection [CLOSE-1]. */
-  #closed(closeCode: number): void {
-    const { code, message } = this.#refusal ?? { code: Math.max(closeCode - CLOSE_CODES, 0), message: '' };
-    const isFinal = DEFECTS.includes(code) || (code === UNAUTHORIZED && typeof this.#options.token !== 'function');
-    const cause = code ? 'error' : closeCode === ABNORMAL ? 'network' : 'closed';
-    this.#lose(code ? `error ${code} ${message}`.trim() : `close ${closeCode}`, cause, isFinal ? 'closed' : 'waiting');
-  }
+  /** Tells the gateway now and then what was seen [TEL-1]. */
+  const reportLater = (isFirst: boolean): void => {
+    if (reportIntervalMs === 0) return;
+    clearTimeout(reporter);
+    reporter = setTimeout(() => {
+      client.report();
+      reportLater(false);
+    }, nextReportMs(reportIntervalMs, isFirst, Math.random()));
+  };
+
+  /** Sends what the session has to say, and tells what has happened. */
+  const turn = (): readonly SessionEvent[] => {
+    const events = session.takeEvents();
+    say?.(session.takeMessages());
+    for (const event of events) {
+      if (event.type === 'welcomed') {
+        welcomedMs = clock();
+        reportLater(true);
+      } else if (event.type === 'synced') wasLive = true;
+      else if (event.type === 'drain') {
+        clearTimeout(timer);
+        // The gateway said when to come back [DRAIN-1].
+        timer = setTimeout(() => lose('drain', 'drain', 'waiting', 0), Math.min(event.reconnectAfterMs, MOVE_AFTER_MAX_MS));
+      } else if (event.type === 'refused') {
+        const number = event.subscription;
+        const refused = subscriptions.get(number);
+        if (!number && event.code !== TELEMETRY_REFUSED) refusal = event;
+        if (refused && !session.subscriptions.has(number)) {
+          subscriptions.delete(number);
+          refused.emit('refused', event);
+        }
+      }
+    }
+    if (session.connection === 'established') setState({ state: session.isSynced ? 'live' : 'syncing' });
+    tell();
+    for (const event of events) emit('event', event);
+    return events;
+  };
 
   /** Ends the connection, or the attempt to make one, and sees to what comes next. */
-  #lose(reason: string, cause: ReconnectCause, next: 'waiting' | 'offline' | 'closed' = 'waiting', delayMs?: number): void {
-    const socket = this.#socket;
-    const session = this.session;
-    clearTimeout(this.#timer);
-    clearTimeout(this.#watchdog);
-    clearTimeout(this.#reporter);
-    if (this.state === 'closed') return;
+  const lose = (reason: string, cause: ReconnectCause, next: 'waiting' | 'offline' | 'closed' = 'waiting', delayMs?: number): void => {
+    for (const running of [timer, watchdog, reporter]) clearTimeout(running);
+    if (change.state === 'closed') return;
     if (socket) {
       socket.onopen = socket.onmessage = socket.onclose = null;
       // An attempt that is given up may report an error, which nobody waits for.
       socket.onerror = () => {};
       socket.close();
-      this.#socket = undefined;
-      this.#pace?.stop();
+      say?.();
+      socket = say = undefined;
     }
     const { telemetry } = session;
     if (session.connection !== 'disconnected') telemetry.reconnects[cause] = (telemetry.reconnects[cause] ?? 0) + 1;
     else if (next === 'waiting') telemetry.failedAttempts++;
     session.disconnected();
-    const isGood = this.#clock() - (this.#welcomedMs ?? Infinity) > GOOD_AFTER_MS || !reason.startsWith('error');
-    if (this.#wasLive && isGood) this.#backoff.reset();
-    this.#wasLive = false;
-    const change: { state: ClientState; reason: string; retryInMs?: number } = { state: next, reason };
+    if (wasLive && (clock() - welcomedMs > GOOD_AFTER_MS || !reason.startsWith('error'))) backoff.reset();
+    wasLive = false;
     if (next === 'waiting') {
-      change.retryInMs = delayMs ?? this.#backoff.nextDelayMs();
-      this.#timer = setTimeout(this.#connect, change.retryInMs);
-    }
-    this.#setState(change);
-    this.#turn();
-  }
-
-  /** Sends what the session has to say, and tells what has happened. */
-  #turn(): readonly SessionEvent[] {
-    const session = this.session;
-    const events = session.takeEvents();
-    const messages = session.takeMessages();
-    this.#pace?.say(messages);
-    for (const event of events) {
-      if (event.type === 'welcomed') {
-        this.#welcomedMs = this.#clock();
-        this.#reportLater(true);
-      } else if (event.type === 'synced') this.#wasLive = true;
-      else if (event.type === 'drain') {
-        clearTimeout(this.#timer);
-        // The gateway said when to come back [DRAIN-1].
-        this.#timer = setTimeout(() => this.#lose('drain', 'drain', 'waiting', 0), Math.min(event.reconnectAfterMs, MOVE_AFTER_MAX_MS));
-      } else if (event.type === 'refused') {
-        const subscription = this.#subscriptions.get(event.subscription);
-        if (!event.subscription && event.code !== TELEMETRY_REFUSED) this.#refusal = event;
-        if (subscription && !session.subscriptions.has(event.subscription)) {
-          this.#subscriptions.delete(event.subscription);
-          subscription.tell('refused', event);
-        }
-      }
-    }
-    if (session.connection === 'established') this.#setState({ state: session.isSynced ? 'live' : 'syncing' });
-    this.#tell();
-    if (this.hears('event')) for (const event of events) this.emit('event', event);
-    return events;
-  }
-
-  /** Tells whoever subscribed to the markets that have changed, or watches them. */
-  #tell(): void {
-    const session = this.session;
-    if (session.touched.size === 0) return;
-    const touched = [...session.touched];
-    session.touched.clear();
-    const changes = new Map<number, { changed: Market[]; removed: Market[] }>();
-    for (const mirror of touched) {
-      const market = session.marketOf(mirror);
-      const isHeld = session.mirrors.get(mirror.number) === mirror;
-      for (const number of session.subscribersOf(mirror)) {
-        let change = changes.get(number);
-        if (!change) changes.set(number, (change = { changed: [], removed: [] }));
-        (isHeld ? change.changed : change.removed).push(market);
-      }
-      this.emit(`market/${mirror.id}`, market);
-    }
-    for (const [number, change] of changes) this.#subscriptions.get(number)?.tell('change', change);
-  }
-
-  #setState(change: StateChange): void {
-    if (change.state === this.state && !change.reason) return;
-    this.#state = change;
-    this.emit('state', change);
-  }
+      const retryInMs = delayMs ?? backoff.nextDelayMs();
+      timer = setTimeout(connect, retryInMs);
+      setState({ state: next, reason, retryInMs });
+    } else setState({ state: next, reason });
+    turn();
+  };
 
   /** Gives the connection up when the gateway is silent for too long [STALE-1]. */
-  #watch(): void {
-    const { timeoutMs } = this.session;
+  const watch = (): void => {
+    const { timeoutMs } = session;
     if (timeoutMs === undefined) return;
-    this.#watchdog = setTimeout(() => {
-      if (this.session.handleTimeout(this.#clock())) this.#lose('silent', 'silence');
-      else this.#watch();
-    }, timeoutMs - this.#clock());
-  }
+    watchdog = setTimeout(() => {
+      if (session.handleTimeout(clock())) lose('silent', 'silence');
+      else watch();
+    }, timeoutMs - clock());
+  };
 
-  /** Tells the gateway now and then what was seen [TEL-1]. */
-  #reportLater(isFirst: boolean): void {
-    const { reportIntervalMs = REPORT_INTERVAL_MS } = this.#options;
-    if (reportIntervalMs === 0) return;
-    clearTimeout(this.#reporter);
-    this.#reporter = setTimeout(() => {
-      this.report();
-      this.#reportLater(false);
-    }, nextReportMs(reportIntervalMs, isFirst, Math.random()));
-  }
+  const hear = (data: ArrayBuffer | string): void => {
+    if (typeof data === 'string') return lose('text message', 'frame');
+    const { cells } = session.telemetry;
+    session.keepsChanges = hears('frame');
+    try {
+      session.handleFrame(clock(), new Uint8Array(data));
+    } catch (error) {
+      turn();
+      return lose((error as Error).name, 'frame');
+    }
+    const { changes, keepsChanges, telemetry } = session;
+    const events = turn();
+    if (keepsChanges) emit('frame', { bytes: data.byteLength, cells: telemetry.cells - cells, events, changes });
+  };
 
-  readonly #wake = (): void => {
-    const nowMs = this.#clock();
-    if (this.state === 'waiting') void this.#connect();
-    else if (this.session.handleTimeout(nowMs)) this.#lose('silent', 'wake', 'waiting', 0);
-    else if (this.session.connection === 'disconnected' && this.state === 'connecting' && nowMs - this.#attemptMs > ATTEMPT_MS) {
-      this.#lose('network change', 'wake', 'waiting', 0);
+  /** The gateway or the network has ended the connection [CLOSE-1]. */
+  const closed = (closeCode: number): void => {
+    const { code, message } = refusal ?? { code: Math.max(closeCode - CLOSE_CODES, 0), message: '' };
+    const isFinal = DEFECTS.includes(code) || (code === UNAUTHORIZED && typeof token !== 'function');
+    lose(
+      code ? `error ${code} ${message}`.trim() : `close ${closeCode}`,
+      code ? 'error' : closeCode === ABNORMAL ? 'network' : 'closed',
+      isFinal ? 'closed' : 'waiting',
+    );
+  };
+
+  const connect = async (): Promise<void> => {
+    clearTimeout(timer);
+    setState({ state: 'connecting' });
+    attemptMs = clock();
+    const number = ++attempt;
+    timer = setTimeout(() => lose('connect timeout', 'other'), CONNECT_TIMEOUT_MS);
+    try {
+      const fresh = typeof token === 'string' ? token : await token();
+      // Something else has happened meanwhile.
+      if (attempt !== number || change.state !== 'connecting') return;
+      const opened = (socket = new (options.WebSocket ?? WebSocket)(client.url, 'oddswire.v1'));
+      welcomedMs = Infinity;
+      wasLive = false;
+      refusal = undefined;
+      say = paced((message) => opened.send(message));
+      opened.binaryType = 'arraybuffer';
+      opened.onopen = () => {
+        clearTimeout(timer);
+        session.connected(clock(), fresh);
+        turn();
+        watch();
+      };
+      opened.onmessage = ({ data }) => hear(data);
+      opened.onclose = ({ code }) => closed(code);
+    } catch (error) {
+      if (attempt === number) lose(`no token or no socket: ${error}`, 'other');
     }
   };
 
-  #count(bytes: number, frames: number): void {
-    const second = Math.floor(this.#clock() / 1000);
-    if (second !== this.#second) {
-      const { bytes: bytesPerSecond, frames: framesPerSecond } = second === this.#second + 1 ? this.#counted : { bytes: 0, frames: 0 };
-      this.#traffic = { bytesPerSecond, framesPerSecond };
-      this.#counted = { bytes: 0, frames: 0 };
-      this.#second = second;
+  const wake = (): void => {
+    const nowMs = clock();
+    if (change.state === 'waiting') void connect();
+    else if (session.handleTimeout(nowMs)) lose('silent', 'wake', 'waiting', 0);
+    else if (session.connection === 'disconnected' && change.state === 'connecting' && nowMs - attemptMs > ATTEMPT_MS) {
+      lose('network change', 'wake', 'waiting', 0);
     }
-    this.#counted.bytes += bytes;
-    this.#counted.frames += frames;
-  }
+  };
 
-  #listen(target: EventTarget | undefined, name: string, listener: () => void): void {
+  const listen = (target: EventTarget | undefined, name: string, listener: () => void): void => {
     target?.addEventListener?.(name, listener);
-    this.#undo.push(() => target?.removeEventListener?.(name, listener));
-  }
-}
+    undo.push(() => target?.removeEventListener?.(name, listener));
+  };
+
+  const client: OddswireClient = {
+    url: address.replace(/^http/, 'ws').replace(/^(\w+:\/\/[^/]+)\/?$/, '$1/v1/stream'),
+    session,
+    on,
+
+    get state() {
+      return change.state;
+    },
+
+    get connection() {
+      return change;
+    },
+
+    get markets() {
+      return session.markets();
+    },
+
+    subscribe({ topic, view = 'best3', maxRateMs: rateMs = 0 }) {
+      const number = ++subscriptionNumber;
+      const events = listeners<SubscriptionEvents>();
+      session.subscribe(number, { topics: ([] as string[]).concat(topic), view, rateMs });
+      subscriptions.set(number, events);
+      turn();
+      return subscriptionOf(session, number, events.on, client.unsubscribe);
+    },
+
+    unsubscribe({ number }) {
+      session.unsubscribe(number);
+      subscriptions.delete(number);
+      turn();
+    },
+
+    market: (id) => session.market(id),
+
+    telemetry: () => JSON.parse(JSON.stringify(session.telemetry)),
+
+    report() {
+      session.report();
+      turn();
+    },
+
+    close() {
+      for (const end of undo.splice(0)) end();
+      lose('closed', 'application', 'closed');
+    },
+
+    disconnect(reason = 'cut') {
+      if (socket) lose(reason, 'application');
+    },
+
+    goOffline: () => lose('offline', 'application', 'offline'),
+
+    goOnline() {
+      if (change.state === 'offline') void connect();
+    },
+  };
+
+  // A page that is shown again, a machine that woke up, a network that is another: what was waited for is tried at once.
+  listen(globalThis, 'online', wake);
+  listen(globalThis, 'pageshow', wake);
+  listen((navigator as { connection?: EventTarget } | undefined)?.connection, 'change', wake);
+  listen(document, 'visibilitychange', () => document.visibilityState === 'visible' && wake());
+  // Whoever subscribes right now is heard in the first messages.
+  timer = setTimeout(connect, 0);
+  return client;
+} as unknown as new (url: string, options?: ClientOptions) => OddswireClient;

@@ -1,31 +1,40 @@
-/** Listeners by event. */
-export class Emitter<Events> {
-  readonly #listeners = new Map<keyof Events, Set<(event: never) => void>>();
-
+/** What has events. */
+export interface Emitter<Events> {
   /** Calls a function at every such event, until the function that this returns is called. */
-  on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void): () => void {
-    const held = this.#listeners.get(name) ?? new Set();
-    this.#listeners.set(name, held.add(listener));
-    return () => {
-      if (held.delete(listener) && held.size === 0) this.#listeners.delete(name);
-    };
-  }
+  on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void): () => void;
+}
 
+/** Listeners by event. */
+export interface Listeners<Events> extends Emitter<Events> {
   /** Whether anybody listens. */
-  protected hears(name: keyof Events): boolean {
-    return Boolean(this.#listeners.get(name)?.size);
-  }
-
+  hears(name: keyof Events): boolean;
   /** Tells all listeners. One that throws must not keep the others from hearing, nor the client from going on. */
-  protected emit<Name extends keyof Events>(name: Name, event: Events[Name]): void {
-    for (const listener of this.#listeners.get(name) ?? []) {
-      try {
-        (listener as (event: Events[Name]) => void)(event);
-      } catch (error) {
-        queueMicrotask(() => {
-          throw error;
-        });
+  emit<Name extends keyof Events>(name: Name, event: Events[Name]): void;
+}
+
+export function listeners<Events>(): Listeners<Events> {
+  const byName = new Map<keyof Events, Set<(event: any) => void>>();
+  return {
+    on(name, listener) {
+      const held = byName.get(name) ?? new Set();
+      byName.set(name, held.add(listener));
+      return () => {
+        if (held.delete(listener) && held.size === 0) byName.delete(name);
+      };
+    },
+
+    hears: (name) => byName.has(name),
+
+    emit(name, event) {
+      for (const listener of byName.get(name) ?? []) {
+        try {
+          listener(event);
+        } catch (error) {
+          queueMicrotask(() => {
+            throw error;
+          });
+        }
       }
-    }
-  }
+    },
+  };
 }

@@ -1,4 +1,28 @@
-export * from '@oddswire/core';
+export type {
+  AttributeValue,
+  Changes,
+  Conflation,
+  Connection,
+  Cursor,
+  Depth,
+  Histogram,
+  IndicationName,
+  LadderName,
+  Market,
+  MarketState,
+  MarketStatus,
+  Quote,
+  ReconnectCause,
+  ResyncReason,
+  Resume,
+  Rung,
+  Selection,
+  SelectionStatus,
+  SessionEvent,
+  Standing,
+  Telemetry,
+  View,
+} from '@oddswire/core';
 export {
   OddswireClient,
   type ClientEvents,
@@ -6,6 +30,5 @@ export {
   type ClientState,
   type FrameEvent,
   type StateChange,
-  type Traffic,
 } from './client.js';
-export { Subscription, type SubscribeOptions, type SubscriptionChange, type SubscriptionEvents } from './subscription.js';
+export type { Subscription, SubscribeOptions, SubscriptionChange, SubscriptionEvents } from './subscription.js';

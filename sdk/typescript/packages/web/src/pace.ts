@@ -3,38 +3,34 @@ const BURST = 40;
 /** Time for each message in the long run; a gateway takes 20 a second. */
 const PACE_MS = 70;
 
-/** Says messages no faster than a gateway takes them [LIMIT-1]. */
-export class Pace {
-  #queue: Uint8Array[] = [];
-  #free = BURST;
-  #timer: ReturnType<typeof setInterval> | undefined;
-
-  constructor(readonly send: (message: Uint8Array) => void) {}
-
-  say(messages: readonly Uint8Array[]): void {
-    this.#queue.push(...messages);
-    this.#flush();
-  }
-
-  stop(): void {
-    clearInterval(this.#timer);
-    this.#queue = [];
-  }
-
-  #flush(): void {
-    for (const message of this.#queue.splice(0, this.#free)) {
-      this.#free--;
-      this.send(message);
+/** Says messages no faster than a gateway takes them [LIMIT-1], until nothing is given to say. */
+export function paced(send: (message: Uint8Array) => void): (messages?: readonly Uint8Array[]) => void {
+  let queue: Uint8Array[] = [];
+  let free = BURST;
+  let timer: ReturnType<typeof setInterval> | undefined;
+  const stop = (): void => {
+    clearInterval(timer);
+    timer = undefined;
+  };
+  const flush = (): void => {
+    for (const message of queue.splice(0, free)) {
+      free--;
+      send(message);
     }
-    if (this.#free < BURST) {
-      this.#timer ??= setInterval(() => {
-        this.#free++;
-        this.#flush();
-        if (this.#free >= BURST) {
-          clearInterval(this.#timer);
-          this.#timer = undefined;
-        }
+    if (free === BURST) stop();
+    else {
+      timer ??= setInterval(() => {
+        free++;
+        flush();
       }, PACE_MS);
     }
-  }
+  };
+  return (messages) => {
+    if (!messages) {
+      queue = [];
+      return stop();
+    }
+    queue.push(...messages);
+    flush();
+  };
 }

@@ -1,7 +1,6 @@
-import type { Market, View } from '@oddswire/core';
+import type { ClientSession, Market, View } from '@oddswire/core';
 
-import type { OddswireClient } from './client.js';
-import { Emitter } from './emitter.js';
+import type { Emitter } from './emitter.js';
 
 /** What to subscribe to. */
 export interface SubscribeOptions {
@@ -27,43 +26,41 @@ export interface SubscriptionEvents {
 }
 
 /** An interest in markets, held up over all connections until it is ended. */
-export class Subscription extends Emitter<SubscriptionEvents> {
-  readonly #client: OddswireClient;
-  #membership = -1;
-  #markets: readonly Market[] = [];
-
-  /** Subscriptions are made by clients. */
-  constructor(
-    client: OddswireClient,
-    /** Its number in the session. */
-    readonly number: number,
-  ) {
-    super();
-    this.#client = client;
-  }
-
+export interface Subscription extends Emitter<SubscriptionEvents> {
+  /** Its number in the session. */
+  readonly number: number;
   /** The markets that its topics name, in the order in which they came. */
-  get markets(): readonly Market[] {
-    const { session } = this.#client;
-    if (this.#membership !== session.membership) {
-      this.#membership = session.membership;
-      this.#markets = session.markets(this.number);
-    }
-    return this.#markets;
-  }
-
+  readonly markets: readonly Market[];
   /** One of them, by id. */
-  market(id: string): Market | undefined {
-    return this.#client.session.market(id, this.number);
-  }
-
+  market(id: string): Market | undefined;
   /** Ends it. */
-  unsubscribe(): void {
-    this.#client.unsubscribe(this);
-  }
+  unsubscribe(): void;
+}
 
-  /** For the client: tells what has happened. */
-  tell<Name extends keyof SubscriptionEvents>(name: Name, event: SubscriptionEvents[Name]): void {
-    this.emit(name, event);
-  }
+export function subscriptionOf(
+  session: ClientSession,
+  number: number,
+  on: Subscription['on'],
+  unsubscribe: (subscription: Subscription) => void,
+): Subscription {
+  let membership = -1;
+  let markets: readonly Market[] = [];
+  const subscription: Subscription = {
+    number,
+    on,
+
+    get markets() {
+      // The same list as long as the same markets are in it.
+      if (membership !== session.membership) {
+        membership = session.membership;
+        markets = session.markets(number);
+      }
+      return markets;
+    },
+
+    market: (id) => session.market(id, number),
+
+    unsubscribe: () => unsubscribe(subscription),
+  };
+  return subscription;
 }

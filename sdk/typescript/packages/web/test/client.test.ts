@@ -94,14 +94,6 @@ test('a frame tells its bytes, its cells and what they were', async () => {
   assert.deepEqual(frames, [[DELTA.length, 4, 4]]);
 });
 
-test('traffic is that of the last full second', async () => {
-  const client = await live();
-  await pass(1000);
-  assert.deepEqual(client.traffic, { bytesPerSecond: WELCOME.length + SUBSCRIBED.length + SNAPSHOTS.length, framesPerSecond: 3 });
-  await pass(1000);
-  assert.deepEqual(client.traffic, { bytesPerSecond: 0, framesPerSecond: 0 });
-});
-
 test('a broken connection comes back after a delay, and resumes by cursor', async () => {
   const client = await live();
   const { back } = client.market('1.23')!.selections[0]!;

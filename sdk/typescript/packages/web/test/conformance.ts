@@ -136,9 +136,9 @@ async function differences(client: OddswireClient, view: View): Promise<string[]
   const different = [];
   for (const id of ids) {
     const { epoch, revision, published_ms: published, ...expected } = await server.get(`/v1/markets/${id}?view=${view}`);
-    const mirror = [...client.session.mirrors.values()].find((mirror) => mirror.id === id);
+    const market = client.market(id);
     // What a view does not show moves the server's revision and time, and not the receiver's.
-    const { revision: r, published_ms: p, ...held } = (mirror ? marketJson(mirror, view) : {}) as Record<string, unknown>;
+    const { revision: r, published_ms: p, ...held } = (market ? marketJson(market, view) : {}) as Record<string, unknown>;
     void [epoch, revision, published, r, p];
     try {
       assert.deepEqual(held, expected);

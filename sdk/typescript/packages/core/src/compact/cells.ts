@@ -1,9 +1,11 @@
 import type { Changes } from '../changes.js';
 import { fail } from '../error.js';
 import { Field, INFINITE, MARKET, RUNGS_MAX } from '../field.js';
-import type { Mirror, Rungs, Runner } from '../mirror.js';
+import type { Market } from '../market.js';
+import type { Rungs } from '../rungs.js';
+import type { Selection as Runner } from '../selection.js';
 import { indexOf, priceAt, stepOf } from '../price-ladder.js';
-import { amount, bit, finish, raw, readCount, readLength, readLoose, readNumber, readRest, remaining, symbol } from './coder.js';
+import { amount, bit, few, finish, raw, readCount, readLength, readLoose, readNumber, readRest, remaining, symbol } from './coder.js';
 import { Table } from './tables.js';
 
 /** Cells that any piece may hold, for every byte of it, and at most [COMPACT-9]. */
@@ -43,7 +45,7 @@ const HOLES = [0, 0, 0, 1, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5, 5, 5, 5];
 // Reads the cells of compact pieces [COMPACT-7] into a mirror. What they count from is the mirror before the piece, so what
 // is still needed of that is noted before it is overwritten. As with the coder, what reading is at stands in this module.
 
-let target: Mirror;
+let target: Market;
 let log: Changes;
 /** 1 for snapshots and catch-ups: they count from nothing. */
 let anew = 0;
@@ -86,7 +88,7 @@ export function readAge(): number {
 }
 
 /** Reads all cells. */
-export function readCells(mirror: Mirror, changes: Changes, isDelta: boolean, catchesUp: boolean): void {
+export function readCells(mirror: Market, changes: Changes, isDelta: boolean, catchesUp: boolean): void {
   target = mirror;
   log = changes;
   anew = isDelta ? 0 : 1;
@@ -95,7 +97,7 @@ export function readCells(mirror: Mirror, changes: Changes, isDelta: boolean, ca
   cellsLeft = Math.min(CELLS_FREE + CELLS_PER_BYTE * remaining(), CELLS_MAX);
   seenCount = wasBits = wasHow = 0;
   isHidden = waits = -1;
-  const { cells, runners } = mirror;
+  const { cells, selections: runners } = mirror;
   if (bit(Table.MarketFields, 0)) {
     for (let at = 0; at < 4; at++) {
       // Status, InPlay, Held; and the ladder, whose code is 4.
@@ -105,7 +107,7 @@ export function readCells(mirror: Mirror, changes: Changes, isDelta: boolean, ca
   }
   const grows = readSelections(runners);
   const held = anew ? 0 : cells[Field.MarketTradedVolume]!;
-  const how = symbol(Table.MarketVolume + 4 * ((grows ? 1 : 0) + (held > 0 ? 2 : 0)));
+  const how = few(Table.MarketVolume + 4 * ((grows ? 1 : 0) + (held > 0 ? 2 : 0)));
   if (how) {
     let value = how < 3 ? (how < 2 ? held : 0) + grows : readDifference(4, Table.Odd, 24, held);
     // What they were and what they grow by is what they are.
@@ -206,11 +208,11 @@ function readValue({ cells }: Runner, field: number): number {
   if (field === Field.SelectionStatus) return readLoose(2);
   if (field >= Field.StartingPrice) return readLoose(3);
   if (field === Field.Price) {
-    const how = symbol(Table.Price + (held ? 3 : 0));
+    const how = few(Table.Price + (held ? 3 : 0));
     return how ? (how < 2 ? 0 : readWhole()) : readStepped(1, indexOf(ladder, held));
   }
   const kind = held ? (held === INFINITE ? 2 : 1) : 0;
-  const how = symbol(Table.Near + 4 * kind);
+  const how = few(Table.Near + 4 * kind);
   if (how < 2) return how && INFINITE;
   if (how > 2) return readWhole();
   return price(100 * readDifference(2, kind === 1 ? Table.NearBy + 16 : Table.NearBy, 16, kind === 1 ? Math.floor(held / 100) : 100));
@@ -286,7 +288,7 @@ function noteHalf(price: number, half: number): void {
 
 function readLastTraded(): number {
   const count = tradedCount;
-  const how = symbol(Table.Last + (count ? 3 : 0));
+  const how = few(Table.Last + (count ? 3 : 0));
   if (how === 1) return readStepped(0, lastIndex);
   if (how) return readWhole();
   const at = count > 1 ? symbol(Table.LastAt + 16 * (Math.min(count, 8) - 1)) : 0;
@@ -294,7 +296,7 @@ function readLastTraded(): number {
 }
 
 function readVolume({ ladders }: Runner, held: number): number {
-  const how = symbol(Table.Volume + (tradedCount ? 4 : 0));
+  const how = few(Table.Volume + (tradedCount ? 4 : 0));
   if (how === 0) return held + tradedGrows;
   if (how > 2) return readDifference(3, Table.Odd, 24, held);
   let sum = 0;
@@ -402,7 +404,7 @@ function readNew(best: number, side: number, down: number, size: number): number
   if (isHidden) return 1;
   const some = seenCount ? 1 : 0;
   const context = side === 2 ? 16 + 2 * wasHow + some : ((2 * side + down) * 2 + some) * 2 + (size > 1 ? 1 : 0);
-  const how = symbol(Table.New + 3 * context);
+  const how = few(Table.New + 3 * context);
   const by = readBy(how, side, 0, 0);
   wasHow = how;
   wasBits = how < 2 ? bits(by) : 0;

@@ -15,6 +15,7 @@ const LENGTH_MAX = 53;
 
 /** Where the parts of all symbols end, context by context. */
 let ends: Uint16Array;
+let guesses: Uint8Array;
 let bytes: Uint8Array;
 /**
  * The state, in an array of its own: it has up to 31 bits, and engines with short small integers (those of browsers) would
@@ -27,6 +28,7 @@ let end = 0;
 /** Begins to read bytes from one position to another. */
 export function begin(model: Model, from: Uint8Array, start: number, stop: number): void {
   ends = model.ends;
+  guesses = model.guesses;
   resume(from, 0, start, stop);
   refill(0);
 }
@@ -55,14 +57,25 @@ function refill(state: number): void {
   states[0] = state;
 }
 
-/** A symbol of the context whose ends begin at `at`. */
-export function symbol(at: number): number {
+/** A symbol of a wide context, whose ends begin at `first`. */
+export function symbol(first: number): number {
   const state = states[0]!;
   const slot = state & 4095;
-  const first = at;
+  let value = guesses[4 * first + (slot >> 7)]!;
+  // The last end is above every slot.
+  while (ends[first + value]! <= slot) value++;
+  const start = value && ends[first + value - 1]!;
+  refill((Math.imul(ends[first + value]! - start, state >>> 12) + slot - start) | 0);
+  return value;
+}
+
+/** A symbol of a narrow one. */
+export function few(first: number): number {
+  const state = states[0]!;
+  const slot = state & 4095;
+  let at = first;
   let start = 0;
   let stop = ends[at]!;
-  // The last end is above every slot.
   while (stop <= slot) {
     start = stop;
     stop = ends[++at]!;

@@ -41,7 +41,7 @@ export function readLead(model: Model, { reader, fields }: Frame): Lead | undefi
     if (market && market >= 2 ** 32) fail('HEAD');
     const [state, pos] = mark();
     return { step, advance, market, bytes, state, pos, end: end! };
-  } catch (error) {
-    fail('FRAME_MALFORMED', `the head of the frame is not valid (${(error as Error).message})`);
+  } catch {
+    fail('FRAME_MALFORMED');
   }
 }

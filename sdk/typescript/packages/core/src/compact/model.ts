@@ -9,19 +9,38 @@ export interface Model {
   readonly id: number;
   /** Where the parts of all symbols of 4096 end, context by context. */
   readonly ends: Uint16Array;
+  /** For wide contexts the first symbol that ends in each 32nd of the 4096; those of a context begin at four times its place. */
+  readonly guesses: Uint8Array;
 }
+
+/** Contexts of fewer symbols have no room for guesses, and no need. */
+export const WIDE = 8;
 
 /** Reads a model. */
 export function readModel(bytes: Uint8Array): Model {
   const ends = new Uint16Array(bytes.length);
+  const guesses = new Uint8Array(4 * bytes.length);
   let at = 0;
   for (let table = 0; table < SIZES.length; table += 2) {
-    for (let context = 0; context < SIZES[table]!; context++) at = fill(bytes, ends, at, SIZES[table + 1]!);
+    for (let context = 0; context < SIZES[table]!; context++) {
+      const first = at;
+      at = fill(bytes, ends, at, SIZES[table + 1]!);
+      if (at - first >= WIDE) guess(ends, guesses, first);
+    }
   }
   if (bytes[0] !== LAYOUT || at + 1 !== bytes.length) fail('MODEL');
   const words: number[] = [];
   bytes.forEach((byte, at) => (words[at >> 2] = words[at >> 2]! | (byte << (8 * (at & 3)))));
-  return { id: murmur3(0, words), ends };
+  return { id: murmur3(0, words), ends, guesses };
+}
+
+/** Notes for each 32nd of a wide context which symbol it may be. */
+export function guess(ends: Uint16Array, guesses: Uint8Array, first: number): void {
+  let value = 0;
+  for (let part = 0; part < 32; part++) {
+    while (ends[first + value]! <= 128 * part) value++;
+    guesses[4 * first + part] = value;
+  }
 }
 
 /** Turns the codes of a context of `size` symbols into the ends of their parts. */
