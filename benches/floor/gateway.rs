@@ -151,10 +151,6 @@ impl Gateway {
     }
 
     pub(crate) fn commit(&mut self, changing: usize) {
-        // As an engine does: a shard that has not sent what it was given makes the next flush wait.
-        while self.shards.are_slow() {
-            self.settle(Duration::from_millis(1));
-        }
         self.turn += 1;
         self.now_ms += 100;
         let committed = self.store.commit(&change(changing, self.turn)).expect("a good commit");
