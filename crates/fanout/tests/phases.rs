@@ -97,7 +97,7 @@ fn a_flush_waits_until_the_one_before_it_has_been_sent_and_then_as_long_again() 
     world.commit(status("1.1", MarketStatus::Open));
     world.follow("all", View::FULL, 0);
     world.wait(500);
-    let mut flush_after = |world: &mut World, ms: u64, cents: u64| {
+    let flush_after = |world: &mut World, ms: u64, cents: u64| {
         let commit = Commit { published_ms: 1, markets: vec![back("1.1", 20_000, cents)] };
         let committed = world.store.commit(&commit).unwrap();
         world.fanout.handle_commit(world.now_ms, &world.store, &committed);
