@@ -5,7 +5,7 @@ import { byId, make, setData, setText } from './element.js';
 import { Ladder, money } from './ladder.js';
 import { LABELS, type Look, lookOf, shownPrice } from './look.js';
 import { inOrder, namesOf, placeOf } from './names.js';
-import type { Painted, Painter } from './painter.js';
+import type { Painted, Painter, Urgency } from './painter.js';
 import { PriceCell } from './price-cell.js';
 import { moveFocus } from './roving.js';
 
@@ -44,7 +44,7 @@ export class Detail implements Painted {
   #rows: Row[] = [];
   #market: Market | undefined;
   #chosen: Row | undefined;
-  readonly isUrgent = true;
+  #look: Look | undefined;
 
   constructor(painter: Painter, format: () => OddsFormat) {
     this.#painter = painter;
@@ -55,6 +55,10 @@ export class Detail implements Painted {
 
   get market(): Market | undefined {
     return this.#market;
+  }
+
+  get urgency(): Urgency {
+    return this.#market && lookOf(this.#market) !== this.#look ? 'now' : 'soon';
   }
 
   /** Shows a market, or that there is none. */
@@ -82,7 +86,7 @@ export class Detail implements Painted {
     const market = this.#market;
     if (!market) return;
     const format = this.#format();
-    const look = lookOf(market);
+    const look = (this.#look = lookOf(market));
     const place = placeOf(market);
     setText(this.#title, place.name);
     [place.fixtureName, place.score, place.competition].forEach((text, at) => setText(this.#where.children[at] as HTMLElement, text));

@@ -4,7 +4,7 @@ import type { OddsFormat } from '@oddswire/web/odds';
 import { make, setData } from './element.js';
 import { isFinished, LABELS, type Look, lookOf, shownPrice } from './look.js';
 import { inOrder, labelsOf, type Place, placeOf } from './names.js';
-import type { Painted, Painter } from './painter.js';
+import type { Painted, Painter, Urgency } from './painter.js';
 import { PriceCell } from './price-cell.js';
 
 /** More selections than this with two prices each are a list and not tiles. */
@@ -63,8 +63,9 @@ export class MarketView implements Painted {
     return this.market.inPlay;
   }
 
-  get isUrgent(): boolean {
-    return this.isNear || (this.#look === 'open' && lookOf(this.market) !== 'open');
+  get urgency(): Urgency {
+    if (this.#look === 'open' && lookOf(this.market) !== 'open') return 'now';
+    return this.isNear ? 'soon' : 'later';
   }
 
   paint(): void {

@@ -1,44 +1,54 @@
+/**
+ * When something must be painted: in the next animation frame, because it shows as a price what is none any more; with the
+ * next prices, because somebody can see it, or nearly; or when there is time.
+ */
+export type Urgency = 'now' | 'soon' | 'later';
+
 /** What can be brought up to date in the page. */
 export interface Painted {
-  /** Whether it may not wait: somebody can see it now, or nearly, or it shows as a price what is none any more. */
-  readonly isUrgent: boolean;
+  readonly urgency: Urgency;
   paint(): void;
 }
 
-/** Of what may wait, this many are painted in each animation frame, so that find-in-page and readers find today's prices. */
-const PATIENT_PER_FRAME = 6;
+/**
+ * Prices are written in every second animation frame, which nobody can tell from every one: each frame with writes costs a
+ * layout and a paint of its own, however little it writes.
+ */
+const WRITES_EVERY_MS = 30;
+/** Of what may wait, this many are painted with the others, so that find-in-page and readers find today's prices. */
+const PATIENT_PER_WRITE = 12;
 /** How long a price is tinted after it has moved. */
 const TINT_MS = 900;
+/** For so long at the end the tint is lighter. A step costs one write; a transition would paint every frame anew. */
+const FADE_MS = 400;
 
-/**
- * Writes to the page once per animation frame, however many frames the server has sent since. It only writes: whatever is
- * measured in the page is measured elsewhere, so no write makes the browser lay out early.
- */
+/** Writes to the page, however many frames the server has sent since it did so last. It only writes: whatever is
+ * measured in the page is measured elsewhere, so no write makes the browser lay out early. */
 export class Painter {
-  readonly #urgent = new Set<Painted>();
-  readonly #patient = new Set<Painted>();
+  readonly #waiting = { now: new Set<Painted>(), soon: new Set<Painted>(), later: new Set<Painted>() };
+  #writtenMs = 0;
   /** Elements that show a movement, the oldest first, with the end of it. */
   readonly #tinted = new Map<HTMLElement, number>();
   #isAwaited = false;
 
-  /** Paints this in the next animation frame, or soon if it may wait. */
+  /** Paints this when it is due. */
   add(painted: Painted): void {
-    if (painted.isUrgent) {
-      this.#urgent.add(painted);
-      this.#patient.delete(painted);
-    } else if (!this.#urgent.has(painted)) this.#patient.add(painted);
+    const { now, soon, later } = this.#waiting;
+    const { urgency } = painted;
+    if (now.has(painted) || (urgency === 'later' && soon.has(painted))) return;
+    this.remove(painted);
+    (urgency === 'now' ? now : urgency === 'soon' ? soon : later).add(painted);
     this.#await();
   }
 
   /** Never mind. */
   remove(painted: Painted): void {
-    this.#urgent.delete(painted);
-    this.#patient.delete(painted);
+    for (const waiting of Object.values(this.#waiting)) waiting.delete(painted);
   }
 
   /** Shows that a price went up or down. */
   tint(element: HTMLElement, direction: 'up' | 'down'): void {
-    element.classList.remove('up', 'down');
+    element.classList.remove('up', 'down', 'fading');
     element.classList.add(direction);
     // Deleted first, so that the map stays in order of the ends.
     this.#tinted.delete(element);
@@ -54,21 +64,29 @@ export class Painter {
 
   readonly #frame = (nowMs: number): void => {
     this.#isAwaited = false;
-    for (const [element, endMs] of this.#tinted) {
-      if (endMs > nowMs) break;
-      this.#tinted.delete(element);
-      element.classList.remove('up', 'down');
+    const { now, soon, later } = this.#waiting;
+    // A frame that is written to anyway takes what would be written to the next one.
+    if (now.size > 0 || nowMs - this.#writtenMs >= WRITES_EVERY_MS) {
+      this.#writtenMs = nowMs;
+      paint(now, Infinity);
+      for (const [element, endMs] of this.#tinted) {
+        if (endMs - FADE_MS > nowMs) break;
+        if (endMs <= nowMs) {
+          this.#tinted.delete(element);
+          element.classList.remove('up', 'down', 'fading');
+        } else element.classList.add('fading');
+      }
+      paint(soon, Infinity);
+      paint(later, PATIENT_PER_WRITE);
     }
-    for (const painted of this.#urgent) {
-      this.#urgent.delete(painted);
-      painted.paint();
-    }
-    let left = PATIENT_PER_FRAME;
-    for (const painted of this.#patient) {
-      if (left-- === 0) break;
-      this.#patient.delete(painted);
-      painted.paint();
-    }
-    if (this.#tinted.size + this.#urgent.size + this.#patient.size > 0) this.#await();
+    if (this.#tinted.size + soon.size + later.size > 0) this.#await();
   };
+}
+
+function paint(waiting: Set<Painted>, most: number): void {
+  for (const painted of waiting) {
+    if (most-- === 0) return;
+    waiting.delete(painted);
+    painted.paint();
+  }
 }
