@@ -198,6 +198,38 @@ pub(crate) fn cases() -> Vec<Case> {
         .case_ending_with(&[]),
     );
 
+    let mut unknown = FrameBuilder::new();
+    unknown.error(Error {
+        code: ErrorCode::UnknownSubscription.into(),
+        message: "there is no subscription 1".into(),
+        subscription: 1,
+    });
+    let mut nothing_left = FrameBuilder::new();
+    position(&mut nothing_left, HELD, SEQUENCE, HELD);
+    nothing_left.cursor(Revision(HELD));
+    cases.push(
+        new(
+            "leavers-of-a-lost-subscribe",
+            "A subscribe that resumes is lost, and its subscription is ended. The gateway never heard of it and names nothing as gone: what it left behind is not live, and goes with the connection.",
+            &["RES-4"],
+        )
+        .hold(&[&held])
+        .step("disconnect")
+        .step("connect")
+        .receive("welcome again", welcome(EPOCH, HELD))
+        .step_with(
+            "subscribe",
+            json!({ "subscription": 2, "topics": ["market/1.24"], "view": "full", "rate_ms": 0 }),
+        )
+        .step_with("unsubscribe", json!({ "subscription": 1 }))
+        .receive("the second is subscribed", subscribed(2, 0, Resume::Unspecified))
+        .receive("the first was never heard of", unknown)
+        .receive("where the receiver stands", nothing_left)
+        .step("disconnect")
+        .step("connect")
+        .case_ending_with(&[]),
+    );
+
     let mut ahead = FrameBuilder::new();
     ahead.advance(2, SEQUENCE + 1, 0);
     ahead.cursor(Revision(HELD));

@@ -189,18 +189,25 @@ impl ClientSession {
             self.telemetry.is_refused = true;
         } else if error.code() == ErrorCode::UnknownSubscription {
             self.unsubscribing = self.unsubscribing.saturating_sub(1);
-        } else if let Some(subscription) = self.subscriptions.get_mut(&error.subscription) {
-            subscription.unanswered = subscription.unanswered.saturating_sub(1);
-            if subscription.unanswered == 0 {
-                self.subscriptions.remove(&error.subscription);
-            }
+        } else if self.answered(error.subscription) {
+            self.subscriptions.remove(&error.subscription);
         }
+    }
+
+    /// A subscribe was answered; says whether it was the last one of the subscription.
+    fn answered(&mut self, subscription: u32) -> bool {
+        let Some(unanswered) = self.unanswered.get_mut(&subscription) else { return false };
+        *unanswered -= 1;
+        let is_last = *unanswered == 0;
+        if is_last {
+            self.unanswered.remove(&subscription);
+        }
+        is_last
     }
 
     /// Whether the gateway has answered every subscribe and unsubscribe of this connection.
     fn is_answered(&self) -> bool {
-        self.unsubscribing == 0
-            && self.subscriptions.values().all(|subscription| subscription.unanswered == 0)
+        self.unsubscribing == 0 && self.unanswered.is_empty()
     }
 
     /// Moves the session's position, or finds that the frame does not follow what was received before.
@@ -349,9 +356,9 @@ impl ClientSession {
             Resume::TooOld => ResumeOutcome::TooOld,
         };
         if let Some(subscription) = self.subscriptions.get_mut(&subscribed.subscription) {
-            subscription.unanswered = subscription.unanswered.saturating_sub(1);
             subscription.synced = false;
         }
+        self.answered(subscribed.subscription);
         if resume == ResumeOutcome::TooOld && self.is_resumed {
             // The horizon has passed the cursor between two answers. What the first one vouched for cannot be told from
             // what nobody vouches for, so all of it is asked for together.

@@ -115,8 +115,6 @@ pub(super) struct Subscription {
     pub(super) request: SubscriptionRequest,
     /// It was complete at the session's cursor, so it can be resumed.
     pub(super) synced: bool,
-    /// Subscribes sent on this connection that the gateway has not answered.
-    pub(super) unanswered: u32,
 }
 
 /// A client's conversation, over as many connections as it takes.
@@ -145,6 +143,9 @@ pub struct ClientSession {
     /// Freshness as the gateway said it, and when it said so.
     pub(super) freshness: Option<(u64, u64)>,
     pub(super) is_stale: bool,
+    /// How many subscribes sent on this connection the gateway has not answered, by subscription. They stay when their
+    /// subscription is ended: one that was lost may have resumed markets that no gateway knows to name as gone.
+    pub(super) unanswered: BTreeMap<u32, u32>,
     /// Unsubscribes sent on this connection that the gateway has not answered.
     pub(super) unsubscribing: u32,
     /// Markets may be held that no subscription names any more; the gateway has not said yet which.
@@ -186,6 +187,7 @@ impl ClientSession {
             heard_ms: 0,
             freshness: None,
             is_stale: false,
+            unanswered: BTreeMap::new(),
             unsubscribing: 0,
             holds_leavers: false,
             awaits_position: false,
@@ -204,16 +206,16 @@ impl ClientSession {
     pub fn subscribe(&mut self, subscription: u32, request: SubscriptionRequest) {
         let connected = self.connection != Connection::Disconnected;
         let held = self.subscriptions.get(&subscription);
-        let unanswered = held.map_or(0, |held| held.unanswered) + u32::from(connected);
         let is_replaced = held.is_some_and(|held| held.request != request);
         if connected {
             self.holds_leavers |= is_replaced;
+            *self.unanswered.entry(subscription).or_default() += 1;
             self.send_subscribe(subscription, &request, None);
         } else if is_replaced {
             // Which markets belonged to the old request alone is not known here.
             self.drop_everything();
         }
-        self.subscriptions.insert(subscription, Subscription { request, synced: false, unanswered });
+        self.subscriptions.insert(subscription, Subscription { request, synced: false });
     }
 
     /// Ends a subscription; its markets leave when the gateway says so.
@@ -272,9 +274,9 @@ impl ClientSession {
         // The gateway answers in order, so there is no need to wait for the welcome: one round trip less. What the
         // cursor's epoch is worth is the gateway's to say.
         let cursor = self.cursor();
-        let mut subscriptions = std::mem::take(&mut self.subscriptions);
-        for (&id, subscription) in &mut subscriptions {
-            subscription.unanswered = 1;
+        let subscriptions = std::mem::take(&mut self.subscriptions);
+        for (&id, subscription) in &subscriptions {
+            self.unanswered.insert(id, 1);
             self.send_subscribe(id, &subscription.request, cursor.filter(|_| subscription.synced));
         }
         self.subscriptions = subscriptions;
@@ -290,9 +292,7 @@ impl ClientSession {
         self.joined.clear();
         self.position = None;
         self.transmits.clear();
-        for subscription in self.subscriptions.values_mut() {
-            subscription.unanswered = 0;
-        }
+        self.unanswered.clear();
         self.go_stale();
     }
 
@@ -315,10 +315,8 @@ impl ClientSession {
     pub fn is_synced(&self) -> bool {
         self.connection == Connection::Established
             && !self.is_stale
-            && self
-                .subscriptions
-                .values()
-                .all(|subscription| subscription.unanswered == 0 && subscription.synced)
+            && self.unanswered.is_empty()
+            && self.subscriptions.values().all(|subscription| subscription.synced)
             && self.mirrors.values().all(|mirror| mirror.state == MarketState::Live)
     }
 

@@ -46,8 +46,6 @@ export interface SubscriptionState {
   readonly request: SubscriptionRequest;
   /** It was complete at the session's cursor, so it can be resumed. */
   isSynced: boolean;
-  /** Subscribes sent on this connection that the gateway has not answered. */
-  unanswered: number;
 }
 
 /** What a session is made of. */
@@ -162,6 +160,11 @@ export const ClientSession = function ({ agent, clock, compact = true }: Session
   /** When everything was live last, and whether prices have stopped being live since. */
   let liveMs = 0;
   let isDegraded = false;
+  /**
+   * How many subscribes sent on this connection the gateway has not answered, by subscription. They stay when their
+   * subscription is ended: one that was lost may have resumed markets that no gateway knows to name as gone.
+   */
+  const unanswered = new Map<number, number>();
   /** Unsubscribes sent on this connection that the gateway has not answered. */
   let unsubscribing = 0;
   /** Markets may be held that no subscription names any more; the gateway has not said yet which. */
@@ -239,9 +242,7 @@ export const ClientSession = function ({ agent, clock, compact = true }: Session
   };
 
   /** Whether the gateway has answered every subscribe and unsubscribe of this connection. */
-  const isAnswered = (): boolean =>
-    // What has settled was answered.
-    !unsubscribing && !(isUnsettled && [...subscriptions.values()].some(({ unanswered }) => unanswered));
+  const isAnswered = (): boolean => !unsubscribing && !unanswered.size;
 
   const goStale = (): void => {
     for (const market of held.values()) {
@@ -271,10 +272,11 @@ export const ClientSession = function ({ agent, clock, compact = true }: Session
     events.push({ type: 'welcomed', epoch, session });
   };
 
-  const subscribeAnswered = (number: number): SubscriptionState | undefined => {
-    const subscription = subscriptions.get(number);
-    if (subscription?.unanswered) subscription.unanswered--;
-    return subscription;
+  /** A subscribe was answered; whether it was the last one of the subscription. */
+  const subscribeAnswered = (number: number): boolean => {
+    const count = unanswered.get(number)!;
+    if (count > 1) unanswered.set(number, count - 1);
+    return count === 1 && unanswered.delete(number);
   };
 
   const unsubscribeAnswered = (): void => {
@@ -289,7 +291,7 @@ export const ClientSession = function ({ agent, clock, compact = true }: Session
     events.push({ type: 'refused', code, message, subscription });
     if (code === TELEMETRY_REFUSED) isReportRefused = true;
     else if (code === UNKNOWN_SUBSCRIPTION) unsubscribeAnswered();
-    else if (subscribeAnswered(subscription)?.unanswered === 0) {
+    else if (subscribeAnswered(subscription)) {
       subscriptions.delete(subscription);
       subscriptionsChanged();
     }
@@ -300,8 +302,9 @@ export const ClientSession = function ({ agent, clock, compact = true }: Session
     heartbeatsUnanswered = 0;
     if (isEnded) return unsubscribeAnswered();
     const resume = RESUMES[code ?? 0] ?? 'FRESH';
-    const state = subscribeAnswered(subscription);
+    const state = subscriptions.get(subscription);
     if (state) state.isSynced = false;
+    subscribeAnswered(subscription);
     isUnsettled = true;
     if (resume === 'TOO_OLD') {
       // The horizon has passed the cursor between two answers. What the first one vouched for cannot be told from what
@@ -628,7 +631,8 @@ export const ClientSession = function ({ agent, clock, compact = true }: Session
       // Looking at everything is for the time in which something is on its way.
       return (
         (!isUnsettled && awaited.size === 0) ||
-        ([...subscriptions.values()].every(({ isSynced, unanswered }) => isSynced && !unanswered) &&
+        (!unanswered.size &&
+          [...subscriptions.values()].every(({ isSynced }) => isSynced) &&
           [...held.values()].every(({ toldState }) => toldState === 'live'))
       );
     },
@@ -642,17 +646,16 @@ export const ClientSession = function ({ agent, clock, compact = true }: Session
       const before = subscriptions.get(number);
       const text = JSON.stringify(request);
       const isReplaced = before && JSON.stringify(before.request) !== text;
-      let unanswered = before?.unanswered ?? 0;
       if (connection !== 'disconnected') {
         if (isReplaced) holdsLeavers = true;
-        unanswered++;
+        unanswered.set(number, (unanswered.get(number) ?? 0) + 1);
         messages.push(message);
       } else if (isReplaced) {
         // Which markets belonged to the old request alone is not known here.
         dropEverything();
       }
       // What was held in another page is held by this subscription now.
-      subscriptions.set(number, { request, isSynced: unclaimed.delete(text), unanswered });
+      subscriptions.set(number, { request, isSynced: unclaimed.delete(text) });
       isUnsettled = true;
       subscriptionsChanged();
     },
@@ -701,7 +704,7 @@ export const ClientSession = function ({ agent, clock, compact = true }: Session
       // The gateway answers in order, so there is no need to wait for the welcome: one round trip less. What the cursor's
       // epoch is worth is the gateway's to say.
       for (const [number, subscription] of subscriptions) {
-        subscription.unanswered = 1;
+        unanswered.set(number, 1);
         messages.push(subscribe(number, subscription.request, subscription.isSynced ? cursor : undefined));
       }
       const numbers = [...awaited.keys()];
@@ -712,7 +715,7 @@ export const ClientSession = function ({ agent, clock, compact = true }: Session
     disconnected() {
       connection = 'disconnected';
       forgetConnection();
-      for (const subscription of subscriptions.values()) subscription.unanswered = 0;
+      unanswered.clear();
       goStale();
     },
 
