@@ -18,11 +18,9 @@ use crate::{flush::Flush, lane::LaneNumber};
 pub const RATES_MS: [u32; 6] = [0, 50, 100, 250, 500, 1_000];
 
 /// Most classes that share a rate. "Every flush" has one: its turns are short anyway.
-const PHASES: usize = 8;
+const PHASES: usize = 4;
 /// Whether a flush has been sent is looked at so often.
 const BUSY_RETRY_MS: u64 = 1;
-/// A class of a shorter interval rests no longer than this: what is shown becomes no older than one turn of everybody.
-const REST_MAX_MS: u64 = 100;
 
 /// Number of classes: that of every flush, and the phases of each other rate. A set of them is a word of bits.
 pub(crate) const CLASSES: usize = 1 + (RATES_MS.len() - 1) * PHASES;
@@ -120,13 +118,8 @@ pub(crate) struct Class {
     last_flush_ms: u64,
     /// Groups' members that follow something in it.
     members: usize,
-    /// The last flush that was handed out when it was due, and when that was.
+    /// The last flush that was handed out when it was due.
     handed_out: Weak<Flush>,
-    handed_out_ms: u64,
-    /// It had not been sent when the next one was due.
-    is_behind: bool,
-    /// The next one is not made before.
-    rests_until_ms: u64,
     /// What all baselines have reached while some market is dirty.
     flushed: Revision,
     baselines: Vec<Option<Box<Baseline>>>,
@@ -145,9 +138,6 @@ impl Class {
             last_flush_ms: 0,
             members: 0,
             handed_out: Weak::new(),
-            handed_out_ms: 0,
-            is_behind: false,
-            rests_until_ms: 0,
             flushed: Revision(0),
             baselines: Vec::new(),
             marked: Vec::new(),
@@ -167,29 +157,13 @@ impl Class {
     }
 
     /// A flush that was due has been handed out.
-    pub(crate) fn note_handed_out(&mut self, now_ms: u64, flush: &Arc<Flush>) {
+    pub(crate) fn note_handed_out(&mut self, flush: &Arc<Flush>) {
         self.handed_out = Arc::downgrade(flush);
-        self.handed_out_ms = now_ms;
     }
 
-    /// The class is due; says whether the server is too busy to flush it now.
-    ///
-    /// What is too slow conflates and does not queue: a flush waits until the one before it has been sent. If that was not
-    /// in time, it waits as long again, so that there is time for more than sending: in a crowd that comes back, for those
-    /// who hold nothing fresh yet.
-    pub(crate) fn must_wait(&mut self, now_ms: u64) -> bool {
-        let is_sent = self.is_sent();
-        if !is_sent {
-            self.is_behind = true;
-        } else if std::mem::take(&mut self.is_behind) {
-            self.rests_until_ms =
-                now_ms + (now_ms - self.handed_out_ms).min(self.interval_ms.max(REST_MAX_MS));
-        }
-        !is_sent || now_ms < self.rests_until_ms
-    }
-
-    /// Whether every shard has sent the last flush. The fan-out itself holds it, too.
-    fn is_sent(&self) -> bool {
+    /// Whether every shard has sent the last flush. Until then a class that is due waits: what is too slow conflates and
+    /// does not queue. The fan-out itself holds the flush, too.
+    pub(crate) fn is_sent(&self) -> bool {
         self.handed_out.strong_count() <= 1
     }
 
@@ -289,9 +263,7 @@ impl Class {
     /// When a class should be looked at again: when it is due, or when it need not wait any more.
     pub(crate) fn wake_ms(classes: &[Self; CLASSES], class: ClassIndex, now_ms: u64) -> Option<u64> {
         let due_ms = Self::due_ms(classes, class)?;
-        let this = &classes[class];
-        let ready_ms = if this.is_sent() { this.rests_until_ms } else { now_ms + BUSY_RETRY_MS };
-        Some(due_ms.max(ready_ms))
+        Some(if classes[class].is_sent() { due_ms } else { due_ms.max(now_ms + BUSY_RETRY_MS) })
     }
 
     /// When the next flush of a class is due: never without changes, and at once after a quiet time, when all phases

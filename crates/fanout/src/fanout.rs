@@ -46,8 +46,8 @@ impl Default for FanoutConfig {
     fn default() -> Self {
         Self {
             flush_interval_ms: 10,
-            // About 5 ms of sends.
-            phase_members: 512,
+            // About 10 ms of sends.
+            phase_members: 1_024,
             heartbeat_interval_ms: 1_000,
             digests_per_heartbeat: 4,
             hello_timeout_ms: 5_000,

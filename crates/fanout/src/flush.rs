@@ -156,7 +156,7 @@ impl Fanout {
         for class in self.lanes.opened().iter() {
             let due_ms = Class::due_ms(&self.lanes.classes, class);
             let Some(due_ms) = due_ms.filter(|&due_ms| due_ms <= now_ms) else { continue };
-            if self.lanes.classes[class].must_wait(now_ms) {
+            if !self.lanes.classes[class].is_sent() {
                 continue;
             }
             // After a quiet time the clock of the class has stood still; that is not lateness.
@@ -176,7 +176,7 @@ impl Fanout {
             flush.cause = if is_late { Conflation::ServerSlow } else { Conflation::Asked };
             let classes = flush.classes;
             if let Some(flush) = self.hand_out(store, flush) {
-                classes.iter().for_each(|class| self.lanes.classes[class].note_handed_out(now_ms, &flush));
+                classes.iter().for_each(|class| self.lanes.classes[class].note_handed_out(&flush));
             }
         }
     }

@@ -35,8 +35,8 @@ fn moments(world: &mut World, ids: &[ConnectionId], for_ms: u64) -> BTreeMap<Con
 fn a_crowded_rate_is_flushed_in_phases_that_come_apart() {
     let mut world = World::with(FanoutConfig { phase_members: 2, ..FanoutConfig::default() });
     world.commit(status("1.1", MarketStatus::Open));
-    let ids: Vec<_> = (0..16).map(|_| world.follow("all", View::FULL, 100)).collect();
-    assert_eq!(world.fanout.groups(), 8, "two members to each phase");
+    let ids: Vec<_> = (0..8).map(|_| world.follow("all", View::FULL, 100)).collect();
+    assert_eq!(world.fanout.groups(), 4, "two members to each phase");
     // The first turn is at once and for everybody; each later one is a step further from the others.
     moments(&mut world, &ids, 1_000);
     let moments = moments(&mut world, &ids, 1_000);
@@ -48,8 +48,8 @@ fn a_crowded_rate_is_flushed_in_phases_that_come_apart() {
     }
     places.sort_unstable();
     places.dedup();
-    assert_eq!(places.len(), 8, "{places:?}");
-    assert!(places.windows(2).all(|two| two[1] - two[0] >= 12), "{places:?}");
+    assert_eq!(places.len(), 4, "{places:?}");
+    assert!(places.windows(2).all(|two| two[1] - two[0] == 25), "{places:?}");
     world.wait(200);
     ids.iter().for_each(|&id| world.check(id, View::FULL));
 }
@@ -58,13 +58,13 @@ fn a_crowded_rate_is_flushed_in_phases_that_come_apart() {
 fn no_phase_is_faster_than_its_rate_while_they_come_apart() {
     let mut world = World::with(FanoutConfig { phase_members: 1, ..FanoutConfig::default() });
     world.commit(status("1.1", MarketStatus::Open));
-    let ids: Vec<_> = (0..8).map(|_| world.follow("all", View::FULL, 50)).collect();
+    let ids: Vec<_> = (0..4).map(|_| world.follow("all", View::FULL, 50)).collect();
     for _ in 0..3 {
         // After a quiet time all come together again.
         world.wait(700);
         for (id, moments) in moments(&mut world, &ids, 600) {
             let distances: Vec<_> = moments.windows(2).map(|two| two[1] - two[0]).collect();
-            assert!(distances.iter().all(|distance| (50..=56).contains(distance)), "{id:?}: {distances:?}");
+            assert!(distances.iter().all(|distance| (50..=62).contains(distance)), "{id:?}: {distances:?}");
         }
     }
 }
@@ -92,7 +92,7 @@ fn few_receivers_share_one_phase_and_a_session_stays_in_its_own() {
 }
 
 #[test]
-fn a_flush_waits_until_the_one_before_it_has_been_sent_and_then_as_long_again() {
+fn a_flush_waits_until_the_one_before_it_has_been_sent() {
     let mut world = World::new();
     world.commit(status("1.1", MarketStatus::Open));
     world.follow("all", View::FULL, 0);
@@ -116,12 +116,6 @@ fn a_flush_waits_until_the_one_before_it_has_been_sent_and_then_as_long_again() 
         );
     }
     drop(held);
-    assert!(flush_after(&mut world, 1, 300).is_none(), "it took 41 ms, so there are 41 for others");
-    assert_eq!(world.fanout.poll_timeout(), world.now_ms + 41);
-    assert!(flush_after(&mut world, 40, 301).is_none());
     let next = flush_after(&mut world, 1, 302);
     assert!(matches!(next, Some(Output::Flush(_))), "{next:?}");
-    drop(next);
-    let next = flush_after(&mut world, 10, 303);
-    assert!(matches!(next, Some(Output::Flush(_))), "who was in time does not rest: {next:?}");
 }
