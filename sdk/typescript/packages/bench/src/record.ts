@@ -18,6 +18,7 @@ export async function recordFrames(view: View, names: readonly string[], speed: 
   client.subscribe({ topic: 'all', view });
   while (client.state !== 'live') await sleep(10);
   const files = recordings().filter((file) => names.some((name) => file.includes(name)));
+  if (files.length === 0) throw new Error(`there is no recording of ${names.join(' or ')}; name the folder in ODDSWIRE_DATA`);
   await server.replay(files, speed);
   await sleep(1000);
   const { connections, gaps } = client.telemetry();

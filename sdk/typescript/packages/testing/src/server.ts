@@ -16,11 +16,10 @@ export function oddswireBinary(): string {
   return found;
 }
 
-/** Recorded markets, as the tests of the server find them; `ODDSWIRE_DATA` says where. */
+/** Recorded markets, as the tests of the server find them; `ODDSWIRE_DATA` says where. None where there are none. */
 export function recordings(): string[] {
   const folder = process.env['ODDSWIRE_DATA'] ?? join(REPOSITORY, '../shared/data');
   const names = existsSync(folder) ? readdirSync(folder).filter((name) => /\.(bz2|gz|json)$/.test(name)) : [];
-  if (names.length === 0) throw new Error(`there are no recordings in ${folder}; set ODDSWIRE_DATA`);
   return names.sort().map((name) => join(folder, name));
 }
 

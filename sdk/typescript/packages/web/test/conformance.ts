@@ -77,6 +77,11 @@ class Receiver {
   }
 }
 
+const files = recordings();
+if (files.length === 0) {
+  console.log('skipped: there are no recordings; name their folder in ODDSWIRE_DATA');
+  process.exit(0);
+}
 const random = seeded(SEED);
 const server = await Server.start({
   ODDSWIRE_FANOUT_HEARTBEAT_INTERVAL_MS: '500',
@@ -90,7 +95,6 @@ for (const { view, maxRateMs, fault, compact = true } of RECEIVERS) {
 console.log(`seed ${SEED}, ${SECONDS} s, ${receivers.length} receivers`);
 const suffering = receivers.map((receiver) => receiver.suffer());
 const endMs = Date.now() + SECONDS * 1000;
-const files = recordings();
 for (let round = 0; Date.now() < endMs; round++) {
   const file = files[round % files.length]!;
   process.stdout.write(`\r${Math.ceil((endMs - Date.now()) / 1000)} s left, ${file.split('/').at(-1)}      `);
