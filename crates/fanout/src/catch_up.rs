@@ -196,12 +196,13 @@ impl Fanout {
         }
         frames.push(key.finish(frame));
         self.stats.catch_ups += 1;
-        self.stats.catch_up_bytes += frames[begin..].iter().map(Bytes::len).sum::<usize>() as u64;
+        let bytes: usize = frames[begin..].iter().map(Bytes::len).sum();
+        self.stats.catch_up_bytes += bytes as u64;
         // Where there is nobody to share it with, it is not kept. Of snapshots, one frame is as much as a socket that does
         // not take it keeps anyway.
         let has_others = self.groups.get(&group_id).is_some_and(|group| group.members > 1);
         if is_shared && has_others && (!is_first || frames.len() == begin + 1) {
-            self.cache.make_room(frames[begin..].iter().map(Bytes::len).sum());
+            self.cache.make_room(bytes);
             self.cache.frames.insert(shared_key, frames[begin..].to_vec());
         }
         self.attach(store, id, Some(since))

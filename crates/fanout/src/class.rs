@@ -12,7 +12,7 @@ use std::{
 use oddswire_model::{Market, MarketNumber, Revision};
 use oddswire_store::Store;
 
-use crate::{flush::Flush, lane::LaneNumber};
+use crate::{flush::Flush, lane::LaneNumber, number_set::ones};
 
 /// At most one delta per market in this many milliseconds. 0 is "every flush".
 pub const RATES_MS: [u32; 6] = [0, 50, 100, 250, 500, 1_000];
@@ -49,12 +49,7 @@ impl ClassSet {
 
     /// The classes, in order.
     pub(crate) fn iter(self) -> impl Iterator<Item = ClassIndex> {
-        let mut rest = self.0;
-        std::iter::from_fn(move || {
-            let class = (rest != 0).then(|| rest.trailing_zeros() as ClassIndex)?;
-            rest &= rest - 1;
-            Some(class)
-        })
+        ones(0, self.0).map(|class| class as ClassIndex)
     }
 }
 

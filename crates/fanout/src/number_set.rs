@@ -123,7 +123,7 @@ pub(crate) fn words_for(end: usize) -> usize {
 }
 
 /// The numbers of the bits of a word that are set.
-fn ones(at: u32, mut word: u64) -> impl Iterator<Item = u32> {
+pub(crate) fn ones(at: u32, mut word: u64) -> impl Iterator<Item = u32> {
     std::iter::from_fn(move || {
         let bit = (word != 0).then(|| word.trailing_zeros())?;
         word &= word - 1;

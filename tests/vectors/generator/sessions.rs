@@ -16,6 +16,11 @@ use super::{
     },
 };
 
+/// What a subscribe beside the first one asks for.
+fn another() -> serde_json::Value {
+    json!({ "subscription": 2, "topics": ["market/1.24"], "view": "full", "rate_ms": 0 })
+}
+
 pub(crate) fn cases() -> Vec<Case> {
     let held = book(PriceLadder::Betfair);
     let first = later(&held, 11, 40, &[(rung(0, Field::Back, 24_800), 4_000)]);
@@ -90,7 +95,7 @@ pub(crate) fn cases() -> Vec<Case> {
         .hold(&[&held])
         .step_with(
             "subscribe",
-            json!({ "subscription": 2, "topics": ["market/1.24"], "view": "full", "rate_ms": 0 }),
+            another(),
         )
         .receive("the frame after the lost one", next(1, SEQUENCE + 2, &second_piece))
         .case_lost(),
@@ -141,7 +146,7 @@ pub(crate) fn cases() -> Vec<Case> {
         .hold(&[&held])
         .step_with(
             "subscribe",
-            json!({ "subscription": 2, "topics": ["market/1.24"], "view": "full", "rate_ms": 0 }),
+            another(),
         )
         .receive("the second is subscribed", subscribed(2, 1, Resume::Unspecified))
         .receive("where the receiver stands, without the market", short)
@@ -162,10 +167,7 @@ pub(crate) fn cases() -> Vec<Case> {
         "A subscribe is not answered, and not said again: the sixth heartbeat ends the connection.",
         &["SYNC-7"],
     );
-    unanswered.hold(&[&held]).step_with(
-        "subscribe",
-        json!({ "subscription": 2, "topics": ["market/1.24"], "view": "full", "rate_ms": 0 }),
-    );
+    unanswered.hold(&[&held]).step_with("subscribe", another());
     for _ in 0..6 {
         unanswered.wait(1_000).receive("heartbeat", heartbeat(HELD, SEQUENCE));
     }
@@ -179,7 +181,7 @@ pub(crate) fn cases() -> Vec<Case> {
         .hold(&[&held])
         .step_with(
             "subscribe",
-            json!({ "subscription": 2, "topics": ["market/1.24"], "view": "full", "rate_ms": 0 }),
+            another(),
         )
         .receive("the second is subscribed", subscribed(2, 1, Resume::Unspecified))
         .receive("a heartbeat", heartbeat(HELD, SEQUENCE))
@@ -219,7 +221,7 @@ pub(crate) fn cases() -> Vec<Case> {
         .receive("welcome again", welcome(EPOCH, HELD))
         .step_with(
             "subscribe",
-            json!({ "subscription": 2, "topics": ["market/1.24"], "view": "full", "rate_ms": 0 }),
+            another(),
         )
         .step_with("unsubscribe", json!({ "subscription": 1 }))
         .receive("the second is subscribed", subscribed(2, 0, Resume::Unspecified))
@@ -351,7 +353,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.push(
         new("cursor-waits", "A second subscribe is on its way: what the gateway says before its answer is not about both, so the cursor waits.", &["CUR-4", "CUR-5"])
             .hold(&[&held])
-            .step_with("subscribe", json!({ "subscription": 2, "topics": ["market/1.24"], "view": "full", "rate_ms": 0 }))
+            .step_with("subscribe", another())
             .receive("a delta of the first one", next(1, SEQUENCE + 1, &first_piece))
             .receive("a heartbeat", heartbeat(11, SEQUENCE + 1))
             .receive("the second is subscribed", subscribed(2, 1, Resume::Unspecified))
