@@ -1,26 +1,69 @@
 //! The sender's side: what changed.
 
 use oddswire_model::{
-    Attributes, CellKey, Field, Ladder, Market, Price, Revision, Rung, SelectionNumber, View,
+    Attributes, CellKey, ChangedCells, Field, FieldKind, Ladder, Market, Price, Revision, Rung,
+    SelectionNumber, View,
 };
 
-use crate::delta::{AttributeChange, Base, MarketDelta};
+use crate::delta::{AttributeChange, Base, MarketDelta, canonical};
 
 /// Writes into `out` what takes exactly `baseline` to `target` in a view.
 ///
-/// Work is proportional to what changed: selections and ladders that did not change after the baseline's revision
-/// are passed over.
+/// Work is proportional to what changed: the target remembers its last changes, and where they do not reach back to the
+/// baseline, selections and ladders that did not change after its revision are passed over.
 pub fn diff(baseline: &Market, target: &Market, view: View, out: &mut MarketDelta) {
     let since = baseline.revision();
     out.reset(target.number(), Base::At(since), target.revision(), target.published_ms());
-    definition_since(target, since, out);
-    purged_attributes(baseline, target, since, out);
+    if target.definition_revision() > since {
+        definition_since(target, since, out);
+        purged_attributes(baseline, target, since, out);
+    }
     for field in Field::MARKET {
         let value = target.value(field);
         if view.shows(field) && value != baseline.value(field) {
             out.set(CellKey::market(field), value);
         }
     }
+    match target.changed_since(since) {
+        Some(changed) => diff_cells(baseline, target, &changed, view, out),
+        None => diff_selections(baseline, target, view, out),
+    }
+}
+
+/// Compares the cells that may have changed.
+fn diff_cells(baseline: &Market, target: &Market, changed: &ChangedCells, view: View, out: &mut MarketDelta) {
+    let mut walked = None;
+    for key in changed.iter() {
+        let CellKey { selection: number, field, price } = key;
+        let (before, Some(after)) = (baseline.selection(number), target.selection(number)) else { continue };
+        if !view.shows(field) {
+            continue;
+        }
+        if field.kind() == FieldKind::Selection {
+            let value = after.value(field);
+            if value != before.map_or(0, |before| before.value(field)) {
+                out.set(key, value);
+            }
+            continue;
+        }
+        let (before, after) = (before.map(|before| before.ladder(field)), after.ladder(field));
+        if view.rungs(field) < usize::MAX {
+            // A rung that comes or goes moves others into and out of the window.
+            if walked.replace((number, field)) != Some((number, field)) {
+                diff_ladder(before, after, number, field, view, out);
+            }
+            continue;
+        }
+        let volume = view.shown_volume(after.volume(price));
+        if volume != view.shown_volume(before.map_or(0, |before| before.volume(price))) {
+            out.set(key, volume);
+        }
+    }
+}
+
+/// Compares every selection that may have changed.
+fn diff_selections(baseline: &Market, target: &Market, view: View, out: &mut MarketDelta) {
+    let since = baseline.revision();
     for (at, selection) in target.selections().iter().enumerate() {
         if selection.revision() <= since {
             continue;
@@ -37,7 +80,7 @@ pub fn diff(baseline: &Market, target: &Market, view: View, out: &mut MarketDelt
             let ladder = selection.ladder(field);
             if ladder.revision() > since {
                 let before = before.map(|before| before.ladder(field));
-                diff_ladder(before, ladder, since, number, field, view, out);
+                diff_ladder(before, ladder, number, field, view, out);
             }
         }
     }
@@ -68,17 +111,23 @@ pub fn catch_up(target: &Market, since: Revision, view: View, out: &mut MarketDe
                 continue;
             }
             let rungs = view.rungs(field);
-            let changed = || ladder.entries().iter().filter(|rung| rung.revision > since);
-            if rungs == usize::MAX && changed().count() <= ladder.rungs().count() {
-                for rung in changed() {
+            let changed = ladder.rungs().iter().filter(|rung| rung.revision > since);
+            let gone = ladder.tombstones().iter().filter(|tombstone| tombstone.revision > since);
+            if rungs == usize::MAX && changed.clone().count() + gone.clone().count() <= ladder.rungs().len() {
+                let first = out.cells.len();
+                for rung in changed {
                     out.set(CellKey::rung(number, field, rung.price), view.shown_volume(rung.volume));
                 }
+                for tombstone in gone {
+                    out.set(CellKey::rung(number, field, tombstone.price), 0);
+                }
+                out.cells[first..].sort_unstable_by_key(|cell| canonical(cell.key));
             } else {
                 // Sent whole, in two cases. In a window: which rungs the receiver's window held is not known any
                 // more, because rungs that did not change have moved in and out of it. In full: more rungs have come
                 // and gone than stand there now, so the answer stays bounded by the state.
                 out.cleared.push((number, field));
-                for rung in ladder.rungs().take(rungs) {
+                for rung in ladder.rungs().iter().take(rungs) {
                     out.set(CellKey::rung(number, field, rung.price), view.shown_volume(rung.volume));
                 }
             }
@@ -151,30 +200,18 @@ fn purged_attributes(baseline: &Market, target: &Market, since: Revision, out: &
     }
 }
 
-/// Compares what changed, or else walks both ladders in step, best price first, over what the view shows of each.
+/// Walks both ladders in step, best price first, over what the view shows of each.
 fn diff_ladder(
     before: Option<&Ladder>,
     after: &Ladder,
-    since: Revision,
     number: SelectionNumber,
     field: Field,
     view: View,
     out: &mut MarketDelta,
 ) {
     let rungs = view.rungs(field);
-    if rungs == usize::MAX
-        && let (Some(before), Some(prices)) = (before, after.changed_since(since))
-    {
-        for price in prices {
-            let volume = view.shown_volume(after.volume(price));
-            if volume != view.shown_volume(before.volume(price)) {
-                out.set(CellKey::rung(number, field, price), volume);
-            }
-        }
-        return;
-    }
-    let mut old = before.into_iter().flat_map(Ladder::rungs).take(rungs).peekable();
-    let mut new = after.rungs().take(rungs).peekable();
+    let mut old = before.map_or(&[][..], Ladder::rungs).iter().take(rungs).peekable();
+    let mut new = after.rungs().iter().take(rungs).peekable();
     let highest_first = after.is_highest_first();
     let is_before = |a: &Rung, b: &Rung| if highest_first { a.price > b.price } else { a.price < b.price };
     let mut set = |price: Price, value| out.set(CellKey::rung(number, field, price), value);

@@ -87,8 +87,10 @@ fn changed_since(world: &World, cursor: Revision, view: View) -> u64 {
                 changed += u64::from(selection.value_revision(field) > cursor);
             }
             for field in oddswire_model::Field::LADDERS {
-                let rungs = selection.ladder(field).entries();
-                changed += rungs.iter().filter(|rung| rung.revision > cursor).count() as u64;
+                let ladder = selection.ladder(field);
+                changed += ladder.rungs().iter().filter(|rung| rung.revision > cursor).count() as u64;
+                let gone = ladder.tombstones().iter().filter(|tombstone| tombstone.revision > cursor);
+                changed += gone.count() as u64;
             }
         }
     }

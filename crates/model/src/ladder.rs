@@ -2,85 +2,69 @@
 
 use crate::{Price, Revision};
 
-/// One step of a ladder. `volume` 0 is a tombstone: the rung was removed at `revision`.
+/// One step of a ladder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rung {
     /// The price.
     pub price: Price,
-    /// Amount in cents; 0 for a tombstone.
+    /// Amount in cents, above 0.
     pub volume: u64,
     /// When it last changed.
     pub revision: Revision,
 }
 
-/// Rungs in order, best price first, with tombstones among them.
+/// Where a rung stood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tombstone {
+    /// Its price.
+    pub price: Price,
+    /// When it was removed.
+    pub revision: Revision,
+}
+
+/// Rungs in order, best price first, and tombstones of those that went.
+///
+/// They are kept apart, so that the place of a rung is its rank and nobody has to step over what is not there.
 #[derive(Debug, Clone)]
 pub struct Ladder {
     rungs: Vec<Rung>,
+    tombstones: Vec<Tombstone>,
     revision: Revision,
     highest_first: bool,
-    recent: Recent,
-}
-
-/// Changes that a ladder remembers, so that what changed is found without looking at every rung. Most flushes change one
-/// or two rungs of a ladder that may have three hundred.
-const RECENT_MAX: usize = 8;
-
-/// Prices that changed after some revision, each once, in no order.
-#[derive(Debug, Clone, Copy)]
-struct Recent {
-    since: Revision,
-    prices: [Price; RECENT_MAX],
-    count: u8,
-}
-
-impl Recent {
-    const NONE: Self = Self { since: Revision(0), prices: [Price::NONE; RECENT_MAX], count: 0 };
-
-    fn prices(&self) -> &[Price] {
-        &self.prices[..usize::from(self.count)]
-    }
-
-    /// `before` is when the ladder last changed before this.
-    fn note(&mut self, price: Price, before: Revision) {
-        if self.prices().contains(&price) {
-            return;
-        }
-        if usize::from(self.count) == RECENT_MAX {
-            self.count = 0;
-            self.since = before;
-        }
-        self.prices[usize::from(self.count)] = price;
-        self.count += 1;
-    }
 }
 
 impl Ladder {
     pub(crate) fn new(highest_first: bool) -> Self {
-        Self { rungs: Vec::new(), revision: Revision(0), highest_first, recent: Recent::NONE }
+        Self { rungs: Vec::new(), tombstones: Vec::new(), revision: Revision(0), highest_first }
     }
 
-    /// Rungs that hold an amount, best price first.
+    /// Rungs, best price first.
     #[inline]
-    pub fn rungs(&self) -> impl Iterator<Item = &Rung> {
-        self.rungs.iter().filter(|rung| rung.volume > 0)
-    }
-
-    /// Rungs with tombstones among them, best price first.
-    #[inline]
-    pub fn entries(&self) -> &[Rung] {
+    pub fn rungs(&self) -> &[Rung] {
         &self.rungs
+    }
+
+    /// Where rungs stood that are gone, in the order of rungs.
+    #[inline]
+    pub fn tombstones(&self) -> &[Tombstone] {
+        &self.tombstones
+    }
+
+    /// How many prices take room: rungs and tombstones.
+    pub fn prices_kept(&self) -> usize {
+        self.rungs.len() + self.tombstones.len()
     }
 
     /// The best rung.
     #[inline]
     pub fn best(&self) -> Option<&Rung> {
-        self.rungs().next()
+        self.rungs.first()
     }
 
-    /// Whether no rung holds an amount.
+    /// Whether there is no rung.
+    #[inline]
     pub fn is_empty(&self) -> bool {
-        self.best().is_none()
+        self.rungs.is_empty()
     }
 
     /// When any rung last changed.
@@ -95,84 +79,88 @@ impl Ladder {
         self.highest_first
     }
 
-    /// Prices at which anything changed after a revision, best price first, and perhaps some others that changed
-    /// before; `None` when so much changed that the rungs must be gone through.
-    pub fn changed_since(&self, since: Revision) -> Option<impl Iterator<Item = Price>> {
-        if since < self.recent.since {
-            return None;
-        }
-        let mut recent = self.recent;
-        let prices = &mut recent.prices[..usize::from(recent.count)];
-        prices.sort_unstable();
-        if self.highest_first {
-            prices.reverse();
-        }
-        Some(recent.prices.into_iter().take(usize::from(recent.count)))
-    }
-
     /// Amount at a price, 0 when there is none.
     #[inline]
     pub fn volume(&self, price: Price) -> u64 {
-        self.position(price).map_or(0, |at| self.rungs[at].volume)
+        self.rank(price).map_or(0, |at| self.rungs[at].volume)
     }
 
     /// Sets the amount at a price (0 removes it); returns the old amount.
     pub(crate) fn set(&mut self, price: Price, volume: u64, revision: Revision) -> u64 {
-        let old = match self.position(price) {
+        let old = match self.rank(price) {
             Ok(at) => {
-                let rung = &mut self.rungs[at];
-                let old = rung.volume;
+                let old = self.rungs[at].volume;
                 if old == volume {
                     return old;
                 }
-                rung.volume = volume;
-                rung.revision = revision;
+                if volume == 0 {
+                    self.rungs.remove(at);
+                    // A price has a rung or a tombstone, never both.
+                    let (Ok(grave) | Err(grave)) = self.grave(price);
+                    self.tombstones.insert(grave, Tombstone { price, revision });
+                } else {
+                    self.rungs[at] = Rung { price, volume, revision };
+                }
                 old
             }
             Err(_) if volume == 0 => return 0,
             Err(at) => {
                 self.rungs.insert(at, Rung { price, volume, revision });
+                if let Ok(grave) = self.grave(price) {
+                    self.tombstones.remove(grave);
+                }
                 0
             }
         };
-        self.recent.note(price, self.revision);
         self.revision = self.revision.max(revision);
         old
     }
 
-    /// Becomes a copy of another ladder, of which it was a copy earlier, tombstones included, in the memory it has.
-    pub(crate) fn advance_to(&mut self, source: &Self) {
-        if self.revision < source.recent.since || !self.advance_rungs(source) {
-            self.rungs.clone_from(&source.rungs);
+    /// Makes one price what it is in another ladder, of which this was a copy earlier.
+    pub(crate) fn copy_price(&mut self, source: &Self, price: Price) {
+        let (from, to) = (source.rank(price), self.rank(price));
+        if let (Ok(from), Ok(to)) = (from, to) {
+            self.rungs[to] = source.rungs[from];
+        } else {
+            match (from, to) {
+                (Ok(from), Err(to)) => self.rungs.insert(to, source.rungs[from]),
+                (Err(_), Ok(to)) => drop(self.rungs.remove(to)),
+                _ => {}
+            }
+            self.tombstones.clone_from(&source.tombstones);
         }
         self.revision = source.revision;
-        self.recent = source.recent;
     }
 
-    /// Copies the rungs that changed; says whether all of them are the source's now. They are not when the source has
-    /// dropped tombstones.
-    fn advance_rungs(&mut self, source: &Self) -> bool {
-        for &price in source.recent.prices() {
-            match (source.position(price), self.position(price)) {
-                (Ok(from), Ok(to)) => self.rungs[to] = source.rungs[from],
-                (Ok(from), Err(to)) => self.rungs.insert(to, source.rungs[from]),
-                (Err(_), _) => return false,
-            }
-        }
-        self.rungs.len() == source.rungs.len()
+    /// Becomes a copy of another ladder, in the memory it has.
+    pub(crate) fn copy(&mut self, source: &Self) {
+        self.rungs.clone_from(&source.rungs);
+        self.tombstones.clone_from(&source.tombstones);
+        self.revision = source.revision;
     }
 
     /// Forgets tombstones of the horizon and before.
     pub(crate) fn purge(&mut self, horizon: Revision) {
-        self.rungs.retain(|rung| rung.volume > 0 || rung.revision > horizon);
+        self.tombstones.retain(|tombstone| tombstone.revision > horizon);
     }
 
+    /// Place of a price's rung, or where it would come.
     #[inline]
-    fn position(&self, price: Price) -> Result<usize, usize> {
+    fn rank(&self, price: Price) -> Result<usize, usize> {
         if self.highest_first {
             self.rungs.binary_search_by(|rung| price.cmp(&rung.price))
         } else {
             self.rungs.binary_search_by(|rung| rung.price.cmp(&price))
+        }
+    }
+
+    /// Place of a price's tombstone, or where it would come.
+    #[inline]
+    fn grave(&self, price: Price) -> Result<usize, usize> {
+        if self.highest_first {
+            self.tombstones.binary_search_by(|tombstone| price.cmp(&tombstone.price))
+        } else {
+            self.tombstones.binary_search_by(|tombstone| tombstone.price.cmp(&price))
         }
     }
 }
@@ -198,10 +186,23 @@ mod tests {
         ladder.set(Price(100), 5, Revision(1));
         assert_eq!(ladder.set(Price(100), 0, Revision(2)), 5);
         assert!(ladder.is_empty());
-        assert_eq!(ladder.entries().len(), 1);
+        let tombstone = Tombstone { price: Price(100), revision: Revision(2) };
         ladder.purge(Revision(1));
-        assert_eq!(ladder.entries().len(), 1);
+        assert_eq!(ladder.tombstones(), [tombstone]);
+        let mut copy = Ladder::new(true);
+        copy.copy_price(&ladder, Price(100));
+        assert_eq!(copy.tombstones(), [tombstone]);
         ladder.purge(Revision(2));
-        assert!(ladder.entries().is_empty());
+        assert!(ladder.tombstones().is_empty());
+    }
+
+    #[test]
+    fn a_rung_that_comes_back_is_no_tombstone() {
+        let mut ladder = Ladder::new(false);
+        for (volume, revision) in [(5, 1), (0, 2), (7, 3)] {
+            ladder.set(Price(100), volume, Revision(revision));
+        }
+        assert_eq!(ladder.rungs(), [Rung { price: Price(100), volume: 7, revision: Revision(3) }]);
+        assert!(ladder.tombstones().is_empty());
     }
 }

@@ -21,6 +21,7 @@
 
 mod attribute;
 mod cell;
+mod change_log;
 mod commit;
 mod digest;
 mod ids;
@@ -36,13 +37,14 @@ mod volume;
 
 pub use attribute::{Attribute, AttributeValue, Attributes, name};
 pub use cell::{CellChange, CellKey, Field, FieldKind};
+pub use change_log::{CHANGES_KEPT, ChangedCells};
 pub use commit::{Commit, LadderUpdate, MarketUpdate, SelectionUpdate};
 pub use digest::{Digest, hash32};
 pub use ids::{
     Cursor, Epoch, Handicap, IdError, MarketId, MarketNumber, Revision, SelectionId, SelectionKey,
     SelectionNumber,
 };
-pub use ladder::{Ladder, Rung};
+pub use ladder::{Ladder, Rung, Tombstone};
 pub use market::{LimitError, MAX_SELECTIONS, Market, STATUS_EDGES_KEPT, StatusEdge};
 pub use price::{Price, PriceLadder};
 pub use selection::Selection;

@@ -4,7 +4,9 @@ use std::{collections::VecDeque, sync::Arc};
 
 use crate::{
     AttributeValue, Attributes, CellChange, CellKey, Digest, Field, FieldKind, MarketId, MarketNumber,
-    MarketStatus, PriceLadder, Revision, Selection, SelectionKey, SelectionNumber, View, selection::Scalar,
+    MarketStatus, PriceLadder, Revision, Selection, SelectionKey, SelectionNumber, View,
+    change_log::{ChangeLog, ChangedCells},
+    selection::Scalar,
 };
 
 /// Most selections of a market: ten times the largest recorded (66 runners at many handicaps, fields of 156).
@@ -34,6 +36,8 @@ pub struct Market {
     id: MarketId,
     created: Revision,
     revision: Revision,
+    /// When a selection last came or any attribute changed.
+    definition_revision: Revision,
     published_ms: u64,
     commits: u64,
     scalars: [Scalar; Field::MARKET.len()],
@@ -41,6 +45,7 @@ pub struct Market {
     selections: Vec<Selection>,
     digest: Digest,
     status_edges: VecDeque<StatusEdge>,
+    log: ChangeLog,
 }
 
 impl Market {
@@ -51,6 +56,7 @@ impl Market {
             id,
             created,
             revision: created,
+            definition_revision: created,
             published_ms: 0,
             commits: 0,
             scalars: Default::default(),
@@ -58,6 +64,7 @@ impl Market {
             selections: Vec::new(),
             digest: Digest::default(),
             status_edges: VecDeque::new(),
+            log: ChangeLog::default(),
         }
     }
 
@@ -81,6 +88,18 @@ impl Market {
     #[inline]
     pub fn revision(&self) -> Revision {
         self.revision
+    }
+
+    /// When a selection last came or any attribute, of the market or of a selection, changed.
+    #[inline]
+    pub fn definition_revision(&self) -> Revision {
+        self.definition_revision
+    }
+
+    /// Cells that changed after a revision, and perhaps some that are what they were then; `None` when so much has
+    /// changed that it is not remembered one by one.
+    pub fn changed_since(&self, since: Revision) -> Option<ChangedCells> {
+        self.log.since(since).map(ChangedCells::new)
     }
 
     /// The producer's time of the last commit that touched it, milliseconds since 1970 in UTC.
@@ -182,6 +201,7 @@ impl Market {
         self.selections.push(Selection::new(key, revision));
         self.digest.add_selection(number, key);
         self.revision = self.revision.max(revision);
+        self.definition_revision = self.definition_revision.max(revision);
         Ok(number)
     }
 
@@ -217,6 +237,7 @@ impl Market {
         };
         if old != value {
             self.revision = self.revision.max(revision);
+            self.log.note(key, revision);
             self.digest.remove_cell(key, old);
             self.digest.add_cell(key, value);
             if self.status() != status {
@@ -232,7 +253,7 @@ impl Market {
     /// As [`Market::set`].
     pub fn clear_ladder(&mut self, selection: SelectionNumber, field: Field, revision: Revision) {
         let prices: Vec<_> =
-            self.selections[usize::from(selection.0)].ladder(field).rungs().map(|r| r.price).collect();
+            self.selections[usize::from(selection.0)].ladder(field).rungs().iter().map(|r| r.price).collect();
         for price in prices {
             self.set(CellKey::rung(selection, field, price), 0, revision);
         }
@@ -262,6 +283,7 @@ impl Market {
             self.digest.add_attribute(owner, name, &new);
         }
         self.revision = self.revision.max(revision);
+        self.definition_revision = self.definition_revision.max(revision);
         if let Some(selection) = self.selections.get_mut(usize::from(owner.0)) {
             selection.revision = selection.revision.max(revision);
         }
@@ -302,7 +324,7 @@ impl Market {
                 }
             }
             for field in Field::LADDERS {
-                let shown = selection.ladder(field).rungs().take(view.rungs(field));
+                let shown = selection.ladder(field).rungs().iter().take(view.rungs(field));
                 for rung in shown {
                     visit(CellKey::rung(number, field, rung.price), view.shown_volume(rung.volume));
                 }
@@ -358,36 +380,64 @@ impl Market {
     /// "changed since" for itself.
     pub fn advance_to(&mut self, source: &Self) {
         let since = self.revision;
+        if source.definition_revision > since {
+            self.advance_definition(source, since);
+        }
+        if let Some(keys) = source.log.since(since) {
+            keys.for_each(|key| self.copy_cell(source, key.key()));
+        } else {
+            self.advance_cells(source, since);
+        }
         self.scalars = source.scalars;
-        if source.attributes.revision() > since {
-            self.attributes.clone_from(&source.attributes);
-        }
-        for (at, from) in source.selections.iter().enumerate() {
-            let Some(to) = self.selections.get_mut(at) else {
-                self.selections.push(from.clone());
-                continue;
-            };
-            if from.revision <= since {
-                continue;
-            }
-            to.revision = from.revision;
-            to.scalars = from.scalars;
-            if from.attributes.revision() > since {
-                to.attributes.clone_from(&from.attributes);
-            }
-            for (to, from) in to.ladders.iter_mut().zip(&from.ladders) {
-                if from.revision() > since {
-                    to.advance_to(from);
-                }
-            }
-        }
         if self.status_edges.back() != source.status_edges.back() {
             self.status_edges.clone_from(&source.status_edges);
         }
         self.digest = source.digest;
         self.revision = source.revision;
+        self.definition_revision = source.definition_revision;
         self.published_ms = source.published_ms;
         self.commits = source.commits;
+        self.log.begin(self.revision);
+    }
+
+    fn advance_definition(&mut self, source: &Self, since: Revision) {
+        if source.attributes.revision() > since {
+            self.attributes.clone_from(&source.attributes);
+        }
+        for (to, from) in self.selections.iter_mut().zip(&source.selections) {
+            if from.attributes.revision() > since {
+                to.attributes.clone_from(&from.attributes);
+                to.revision = from.revision;
+            }
+        }
+        self.selections.extend_from_slice(&source.selections[self.selections.len()..]);
+    }
+
+    fn copy_cell(&mut self, source: &Self, key: CellKey) {
+        let at = usize::from(key.selection.0);
+        let (Some(to), Some(from)) = (self.selections.get_mut(at), source.selections.get(at)) else { return };
+        let slot = key.field.slot();
+        if key.field.kind() == FieldKind::Selection {
+            to.scalars[slot] = from.scalars[slot];
+        } else {
+            to.ladders[slot].copy_price(&from.ladders[slot], key.price);
+        }
+        to.revision = from.revision;
+    }
+
+    /// Copies whatever changed, where it is not remembered one by one.
+    fn advance_cells(&mut self, source: &Self, since: Revision) {
+        for (to, from) in self.selections.iter_mut().zip(&source.selections) {
+            if from.revision > since {
+                to.revision = from.revision;
+                to.scalars = from.scalars;
+                for (to, from) in to.ladders.iter_mut().zip(&from.ladders) {
+                    if from.revision() > since {
+                        to.copy(from);
+                    }
+                }
+            }
+        }
     }
 
     fn note_status_edge(&mut self, revision: Revision) {
@@ -503,9 +553,11 @@ mod tests {
                 copy.advance_to(&source);
                 assert!(copy.shows_same(&source, View::FULL));
                 assert_eq!(copy.digest(View::FULL), source.digest(View::FULL));
+                let (copied, ladder) =
+                    (copy.selections()[0].ladder(Field::Lay), source.selections()[0].ladder(Field::Lay));
                 assert_eq!(
-                    copy.selections()[0].ladder(Field::Lay).entries(),
-                    source.selections()[0].ladder(Field::Lay).entries()
+                    (copied.rungs(), copied.tombstones(), copied.revision()),
+                    (ladder.rungs(), ladder.tombstones(), ladder.revision())
                 );
                 assert!(copy.status_edges().eq(source.status_edges()));
             }

@@ -127,7 +127,7 @@ impl Book {
             said.fields.extend(prices.map(|field| (field, selection.value(field))));
             for field in Field::LADDERS {
                 let rungs: Vec<_> =
-                    selection.ladder(field).rungs().map(|rung| (rung.price, rung.volume)).collect();
+                    selection.ladder(field).rungs().iter().map(|rung| (rung.price, rung.volume)).collect();
                 if !rungs.is_empty() {
                     said.ladders.push(LadderUpdate { field, replace: false, rungs });
                 }

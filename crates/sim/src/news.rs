@@ -19,6 +19,7 @@ impl Book {
                 let standing: Vec<Price> = self.market.selections()[usize::from(number.0)]
                     .ladder(field)
                     .rungs()
+                    .iter()
                     .map(|rung| rung.price)
                     .collect();
                 if !standing.is_empty() && random.below(3) > 0 {

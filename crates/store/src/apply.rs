@@ -75,7 +75,7 @@ fn apply_selection(
     }
     for ladder in &update.ladders {
         if ladder.replace {
-            let standing = market.selections()[usize::from(number.0)].ladder(ladder.field).rungs();
+            let standing = market.selections()[usize::from(number.0)].ladder(ladder.field).rungs().iter();
             let gone: Vec<Price> = standing
                 .map(|rung| rung.price)
                 .filter(|price| !ladder.rungs.iter().any(|&(named, volume)| named == *price && volume > 0))

@@ -114,7 +114,7 @@ fn validate_market(update: &MarketUpdate, existing: Option<&Market>) -> Result<(
                 return refuse(Reason::Misplaced);
             }
             let standing = match existing.and_then(|m| m.selection(m.selection_number(selection.key)?)) {
-                Some(held) if !update.replace => held.ladder(update.field).entries().len(),
+                Some(held) if !update.replace => held.ladder(update.field).prices_kept(),
                 _ => 0,
             };
             if standing + update.rungs.len() > MAX_RUNGS {

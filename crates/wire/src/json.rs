@@ -58,7 +58,7 @@ fn shown(value: u64, field: Field, view: View) -> u64 {
 }
 
 fn ladder(ladder: &Ladder, field: Field, view: View) -> Value {
-    let rungs = ladder.rungs().take(view.rungs(field));
+    let rungs = ladder.rungs().iter().take(view.rungs(field));
     rungs
         .map(|rung| {
             let volume = if view.volumes() { amount(rung.volume) } else { Value::Null };

@@ -83,12 +83,8 @@ impl<'a> Held<'a> {
     #[inline]
     pub(crate) fn rungs(self, field: Field) -> Rungs<'a> {
         let Self { selection, view } = self;
-        match selection {
-            Some(selection) => {
-                Rungs { entries: selection.ladder(field).entries(), left: view.rungs(field), view }
-            }
-            None => Rungs { entries: &[], left: 0, view },
-        }
+        let rungs = selection.map_or(&[][..], |selection| selection.ladder(field).rungs());
+        Rungs { rungs: &rungs[..rungs.len().min(view.rungs(field))], view }
     }
 
     /// Price of the best rung that the view shows.
@@ -104,7 +100,8 @@ impl<'a> Held<'a> {
     /// Whether the view shows no rung of a ladder.
     #[inline]
     pub(crate) fn is_without(self, field: Field) -> bool {
-        self.best(field).is_none()
+        self.selection.is_none_or(|selection| selection.ladder(field).is_empty())
+            || self.view.rungs(field) == 0
     }
 
     /// Whether the view shows no offer to back or lay.
@@ -127,26 +124,16 @@ impl<'a> Held<'a> {
 /// Rungs that a view shows, best price first.
 #[derive(Clone, Copy)]
 pub(crate) struct Rungs<'a> {
-    /// Those to come, with tombstones among them.
-    entries: &'a [Rung],
-    left: usize,
+    /// Those to come.
+    rungs: &'a [Rung],
     view: View,
 }
 
 impl Rungs<'_> {
     /// The next one, without taking it.
     #[inline]
-    pub(crate) fn peek(&mut self) -> Option<(Price, u64)> {
-        if self.left == 0 {
-            return None;
-        }
-        while let Some((rung, rest)) = self.entries.split_first() {
-            if rung.volume > 0 {
-                return Some((rung.price, self.view.shown_volume(rung.volume)));
-            }
-            self.entries = rest;
-        }
-        None
+    pub(crate) fn peek(&self) -> Option<(Price, u64)> {
+        self.rungs.first().map(|rung| (rung.price, self.view.shown_volume(rung.volume)))
     }
 
     /// Takes the rungs that stand before a price: how many, and the price of the last of them.
@@ -154,42 +141,16 @@ impl Rungs<'_> {
     pub(crate) fn pass(&mut self, price: Price, highest_first: bool) -> (usize, Option<Price>) {
         // Turned over, prices of either kind of ladder ascend.
         let turn = if highest_first { u32::MAX } else { 0 };
-        let end = price.0 ^ turn;
-        let (mut passed, mut last, mut taken) = (0, None, 0);
-        for rung in self.entries {
-            if rung.volume > 0 {
-                if rung.price.0 ^ turn >= end || passed == self.left {
-                    break;
-                }
-                passed += 1;
-                last = Some(rung.price);
-            }
-            taken += 1;
-        }
-        self.entries = &self.entries[taken..];
-        self.left -= passed;
-        (passed, last)
+        let count = self.rungs.partition_point(|rung| rung.price.0 ^ turn < price.0 ^ turn);
+        (count, self.take_many(count))
     }
 
     /// Takes so many rungs; the price of the last of them, `None` if there are fewer.
     #[inline]
     pub(crate) fn take_many(&mut self, count: usize) -> Option<Price> {
-        if count > self.left {
-            return None;
-        }
-        let (mut left, mut taken) = (count, 0);
-        for rung in self.entries {
-            taken += 1;
-            if rung.volume > 0 {
-                left -= 1;
-                if left == 0 {
-                    self.entries = &self.entries[taken..];
-                    self.left -= count;
-                    return Some(rung.price);
-                }
-            }
-        }
-        None
+        let (taken, rest) = self.rungs.split_at_checked(count)?;
+        self.rungs = rest;
+        taken.last().map(|rung| rung.price)
     }
 }
 
@@ -199,8 +160,7 @@ impl Iterator for Rungs<'_> {
     #[inline]
     fn next(&mut self) -> Option<(Price, u64)> {
         let next = self.peek()?;
-        self.entries = &self.entries[1..];
-        self.left -= 1;
+        self.rungs = &self.rungs[1..];
         Some(next)
     }
 }
