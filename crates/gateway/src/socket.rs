@@ -10,11 +10,17 @@ use bytes::{Buf, Bytes};
 use mio::net::TcpStream;
 use oddswire_fanout::{Batch, ConnectionId};
 use oddswire_session::RateLimit;
+use rustix::net::SendFlags;
 
 use crate::{seats::Seat, websocket::Reader};
 
 /// Parts handed to the kernel in one call.
 const PARTS_PER_WRITE: usize = 64;
+/// Sends of this many bytes and more are handed to the kernel as records. It puts the beginning of a send into what is
+/// left of the last packet that waits, even where it has no room for the rest, and the rest would have to be kept here. A record
+/// begins a packet of its own, for which there is room or not. Shorter sends share packets, which
+/// keeps a slow line from sending one for each.
+const RECORD_BYTES: usize = 512;
 /// How long the peer has to take the last bytes and answer a close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Pings and pongs a client may send per second in the long run.
@@ -89,7 +95,7 @@ impl Socket {
     /// When the connection is broken.
     pub(crate) fn write(&mut self, frames: &mut Batch) -> io::Result<usize> {
         loop {
-            match self.stream.write(frames.bytes()) {
+            match self.send(frames.bytes()) {
                 Ok(count) if count == frames.bytes().len() => return Ok(frames.frames()),
                 Ok(count) => {
                     let begun = frames.begun(count);
@@ -109,6 +115,12 @@ impl Socket {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+        let is_record = cfg!(target_os = "linux") && bytes.len() >= RECORD_BYTES;
+        let flags = if is_record { SendFlags::NOSIGNAL | SendFlags::EOR } else { SendFlags::NOSIGNAL };
+        self.stream.try_io(|| Ok(rustix::net::send(&self.stream, bytes, flags)?))
     }
 
     /// Puts parts behind everything else, and writes what can be written.
@@ -263,6 +275,21 @@ mod tests {
         let kept: usize = socket.unsent.as_ref().unwrap().parts.iter().map(Bytes::len).sum();
         assert!(kept < 3_000, "{kept} bytes are kept");
         assert!(taken <= batch.frames());
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_long_frame_is_taken_whole_or_not_at_all() {
+        for length in (0..20).map(|at| RECORD_BYTES + at * 777) {
+            let (mut socket, _peer) = pair();
+            socket2::SockRef::from(&socket.stream).set_send_buffer_size(64 * 1024).unwrap();
+            let frame = vec![7; length];
+            while socket.write(&mut Batch::of([frame.as_slice()].into_iter())).unwrap() == 1
+                && !socket.is_full()
+            {}
+            let unsent = socket.unsent.as_ref().expect("it is full");
+            assert!(unsent.parts.is_empty(), "a part of a frame of {length} bytes is kept");
+        }
     }
 
     #[test]
