@@ -256,19 +256,25 @@ impl Class {
     }
 
     /// When a class should be looked at again: when it is due, or when it need not wait any more.
-    pub(crate) fn wake_ms(classes: &[Self; CLASSES], class: ClassIndex, now_ms: u64) -> Option<u64> {
-        let due_ms = Self::due_ms(classes, class)?;
+    pub(crate) fn wake_ms(
+        classes: &[Self; CLASSES],
+        class: ClassIndex,
+        at_least_ms: u64,
+        now_ms: u64,
+    ) -> Option<u64> {
+        let due_ms = Self::due_ms(classes, class, at_least_ms)?;
         Some(if classes[class].is_sent() { due_ms } else { due_ms.max(now_ms + BUSY_RETRY_MS) })
     }
 
     /// When the next flush of a class is due: never without changes, and at once after a quiet time, when all phases
-    /// of a rate come together. From there each moves to its own place in the interval, by one step a turn.
-    pub(crate) fn due_ms(classes: &[Self; CLASSES], class: ClassIndex) -> Option<u64> {
+    /// of a rate come together. From there each moves to its own place in the interval, by one step a turn. Intervals are at
+    /// least so long.
+    pub(crate) fn due_ms(classes: &[Self; CLASSES], class: ClassIndex, at_least_ms: u64) -> Option<u64> {
         let this = &classes[class];
         if this.dirty == 0 {
             return None;
         }
-        let earliest = this.last_flush_ms + this.interval_ms;
+        let earliest = this.last_flush_ms + this.interval_ms.max(at_least_ms);
         let phase = phase_of(class);
         if phase == 0 {
             return Some(earliest);

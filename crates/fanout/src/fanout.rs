@@ -20,6 +20,7 @@ use crate::{
     group::{Group, GroupId, GroupKey},
     lane::Lanes,
     output::{Attach, Output, Report},
+    rush::Rush,
     topics::TopicNames,
 };
 
@@ -104,6 +105,7 @@ pub struct Fanout {
     pub(crate) connections: FxHashMap<ConnectionId, Box<Connection>>,
     /// The time as of the last call that said it.
     pub(crate) now_ms: u64,
+    pub(crate) rush: Rush,
     next_heartbeat_ms: u64,
     pub(crate) heartbeats: usize,
     /// The lane whose digest comes next.
@@ -133,6 +135,7 @@ impl Fanout {
             next_group: 0,
             connections: FxHashMap::default(),
             now_ms: 0,
+            rush: Rush::default(),
             next_heartbeat_ms: 0,
             heartbeats: 0,
             digested: 0,
@@ -246,9 +249,9 @@ impl Fanout {
 
     /// When [`Fanout::handle_timeout`] wants to be called.
     pub fn poll_timeout(&self) -> u64 {
-        self.lanes
-            .wake_ms(self.now_ms)
-            .map_or(self.next_heartbeat_ms, |flush| flush.min(self.next_heartbeat_ms))
+        let flush = self.lanes.wake_ms(self.rush.interval_ms(self.now_ms), self.now_ms);
+        let rush_ends = flush.and(self.rush.ends_ms(self.now_ms));
+        [flush, rush_ends].into_iter().flatten().fold(self.next_heartbeat_ms, u64::min)
     }
 
     /// The time has come: flushes what is due, says heartbeats, cuts who is stuck.

@@ -151,15 +151,17 @@ impl Encoder {
 impl Fanout {
     /// Flushes every class that is due.
     pub(crate) fn flush(&mut self, now_ms: u64, store: &Store) {
+        let at_least_ms = self.rush.interval_ms(now_ms);
         let mut is_late = false;
         let mut flush = None;
         for class in self.lanes.opened().iter() {
-            let due_ms = Class::due_ms(&self.lanes.classes, class);
+            let due_ms = Class::due_ms(&self.lanes.classes, class, at_least_ms);
             let Some(due_ms) = due_ms.filter(|&due_ms| due_ms <= now_ms) else { continue };
             if !self.lanes.classes[class].is_sent() {
                 continue;
             }
             // After a quiet time the clock of the class has stood still; that is not lateness.
+            is_late |= self.lanes.classes[class].interval_ms() < at_least_ms;
             is_late |= self.lanes.classes[class].interval_ms() > 0
                 && now_ms - due_ms > LATE_MS
                 && now_ms - due_ms < 10 * LATE_MS;

@@ -125,9 +125,9 @@ impl Lanes {
         self.opened
     }
 
-    /// When the first class should be looked at.
-    pub(crate) fn wake_ms(&self, now_ms: u64) -> Option<u64> {
-        self.opened.iter().filter_map(|class| Class::wake_ms(&self.classes, class, now_ms)).min()
+    /// When the first class should be looked at, while intervals are at least so long.
+    pub(crate) fn wake_ms(&self, at_least_ms: u64, now_ms: u64) -> Option<u64> {
+        self.opened.iter().filter_map(|class| Class::wake_ms(&self.classes, class, at_least_ms, now_ms)).min()
     }
 
     /// The revision that everything of some classes has reached, whatever the markets' own.

@@ -31,6 +31,7 @@ mod local;
 mod number_set;
 mod output;
 mod request;
+mod rush;
 mod shard;
 mod topics;
 mod urgent;

@@ -36,6 +36,7 @@ impl Fanout {
             Ok(Some(Request::Hello { encoding, models, has_dictionary, .. })) => {
                 connection.encoding = encoding;
                 connection.has_dictionary = has_dictionary;
+                self.rush.note(now_ms);
                 self.hello(store, id, &models);
             }
             Ok(Some(Request::Subscribe(subscribe))) => self.subscribe(store, id, subscribe),
