@@ -128,11 +128,16 @@ fn put(market: &mut Market, change: &MarketDelta) {
     for attribute in &change.attributes {
         market.set_attribute(attribute.owner, &attribute.name, attribute.value.clone(), revision);
     }
+    // Nobody asks a receiver what has changed since, so it keeps no tombstones.
     for &(number, field) in &change.cleared {
         market.clear_ladder(number, field, revision);
+        market.forget_tombstones(number, field);
     }
     for cell in &change.cells {
         market.set(cell.key, cell.value, revision);
+        if cell.value == 0 && cell.key.field.kind() == FieldKind::Ladder {
+            market.forget_tombstones(cell.key.selection, cell.key.field);
+        }
     }
     market.touch(revision, change.published_ms);
 }

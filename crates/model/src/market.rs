@@ -290,6 +290,14 @@ impl Market {
         true
     }
 
+    /// Forgets the tombstones of one ladder.
+    ///
+    /// # Panics
+    /// As [`Market::set`].
+    pub fn forget_tombstones(&mut self, selection: SelectionNumber, field: Field) {
+        self.selections[usize::from(selection.0)].ladders[field.slot()].purge(Revision(u64::MAX));
+    }
+
     /// Forgets tombstones of the horizon and before. A cursor at the horizon can still be served.
     pub fn purge(&mut self, horizon: Revision) {
         self.attributes.purge(horizon);

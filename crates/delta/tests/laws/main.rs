@@ -5,7 +5,7 @@ mod wire;
 
 use history::{History, any_history, any_view, mirror, shows};
 use oddswire_delta::{ApplyError, Base, MarketDelta, apply, catch_up, conflate, diff, snapshot, start};
-use oddswire_model::{Market, Revision, View};
+use oddswire_model::{Field, Market, Revision, View};
 use proptest::{prelude::*, sample::Index};
 
 fn difference(from: &Market, to: &Market, view: View) -> MarketDelta {
@@ -43,6 +43,21 @@ proptest! {
         prop_assert!(shows(&held, to, view));
         prop_assert_eq!(held.digest(View::FULL), to.digest(view));
         prop_assert_eq!(held.revision(), to.revision());
+        let ladders = held.selections().iter().flat_map(|selection| Field::LADDERS.map(|f| selection.ladder(f)));
+        prop_assert!(ladders.into_iter().all(|ladder| ladder.tombstones().is_empty()), "nobody asks a receiver");
+    }
+
+    #[test]
+    fn what_is_remembered_and_what_is_searched_for_are_the_same(
+        history in any_history(), a: Index, b: Index, view in any_view()
+    ) {
+        let [from, to] = history.pick([a, b]);
+        let mut copy = from.clone();
+        copy.advance_to(to);
+        prop_assert!(shows(&copy, to, View::FULL) && copy.digest(View::FULL) == to.digest(View::FULL));
+        prop_assert!(from.revision() == to.revision() || copy.changed_since(from.revision()).is_none());
+        prop_assert_eq!(difference(from, &copy, view), difference(from, to, view));
+        prop_assert_eq!(since(&copy, from.revision(), view), since(to, from.revision(), view));
     }
 
     #[test]
