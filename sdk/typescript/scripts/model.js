@@ -30,6 +30,7 @@ let isStale = false;
 put(
   'tables.ts',
   `${generated}/** Where the tables of a model begin [COMPACT-4]. */\nexport const enum Table {\n${members.join('')}}\n\n` +
+    `/** Length of such a model. */\nexport const MODEL_BYTES = ${at + 1};\n` +
     `/** First byte of a model with these tables. */\nexport const LAYOUT = ${model[0]};\n` +
     `/** Contexts and symbols of each table. */\nexport const SIZES = [\n${wrapped(tables.map(({ contexts, symbols }) => `${contexts}, ${symbols},`))}];\n`,
 );
