@@ -22,7 +22,9 @@ let tick = 10_100;
 
 /** A place for every price up to 1000: up to 10 in steps of 0.01, from there on of 0.5. A tick shares it with none. */
 function placeOf(price: number): number {
-  return (price > 100_000 ? 1_000 + price / 5_000 : price / 100) | 0;
+  // Whole numbers are divided without a division.
+  price |= 0;
+  return price > 100_000 ? 1_000 + ((price / 5_000) | 0) : (price / 100) | 0;
 }
 
 /** The step of a PriceLadder cell's value [LADDER-1]. */
