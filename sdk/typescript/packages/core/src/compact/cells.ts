@@ -32,13 +32,8 @@ const OTHERS = [
   Field.ReductionFactor,
   Field.StartingPrice,
 ];
-/** Ladders of the other offers in the order in which they are told, each with its bit of `fields`. */
-const BOOKS = [Field.DisplayBack, 64, Field.DisplayLay, 128, Field.SpBack, 1024, Field.SpLay, 2048];
-/** The selection's own cells that come last, likewise. */
-const VALUES = [
-  ...[Field.Price, 32, Field.NearPrice, 256, Field.FarPrice, 512],
-  ...[Field.SelectionStatus, 4096, Field.ReductionFactor, 8192, Field.StartingPrice, 16384],
-];
+/** Their places in that list, in the order in which they are told: ladders first. */
+const TOLD = [1, 2, 5, 6, 0, 3, 4, 7, 8, 9];
 const ROOMS = [0, 0, 1, 2, 3, 4, 4, 5, 5];
 const PLACES = [0, 1, 2, 2, 3, 3, 3, 4];
 const HOLES = [0, 0, 0, 1, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5, 5, 5, 5];
@@ -195,8 +190,12 @@ function readSelection(runner: Runner, kind: number): number {
   if (fields & 2) readBook(runner, Field.Back);
   if (fields & 4) readBook(runner, Field.Lay);
   if (fields < 32) return grows;
-  for (let at = 0; at < BOOKS.length; at += 2) if (fields & BOOKS[at + 1]!) readBook(runner, BOOKS[at]!);
-  for (let at = 0; at < VALUES.length; at += 2) if (fields & VALUES[at + 1]!) setCell(runner, VALUES[at]! - 16, readValue(runner, VALUES[at]!));
+  for (const at of TOLD) {
+    const field = OTHERS[at]!;
+    if (!(fields & (32 << at))) continue;
+    if (field < Field.Back) setCell(runner, field - 16, readValue(runner, field));
+    else readBook(runner, field);
+  }
   return grows;
 }
 
