@@ -30,6 +30,7 @@ let isStale = false;
 put(
   'tables.ts',
   `${generated}/** Where the tables of a model begin [COMPACT-4]. */\nexport const enum Table {\n${members.join('')}}\n\n` +
+    `/** Length of such a model. */\nexport const MODEL_BYTES = ${at + 1};\n` +
     `/** First byte of a model with these tables. */\nexport const LAYOUT = ${model[0]};\n` +
     `/** Contexts and symbols of each table. */\nexport const SIZES = [\n${wrapped(tables.map(({ contexts, symbols }) => `${contexts}, ${symbols},`))}];\n`,
 );
@@ -42,8 +43,8 @@ const characters = [...model].map(characterOf).join('');
 const alphabet = [...counts.keys()].map(characterOf).join('');
 put(
   'shipped-model.ts',
-  `${generated}/** The characters of the codes from 0 to 63. */\nexport const ALPHABET = ${JSON.stringify(alphabet)};\n` +
-    `/** The shipped model, a character for each byte. */\nexport const SHIPPED = ${JSON.stringify(characters)};\n`,
+  `${generated}/** The characters of the codes from 0 to 63; then those of the shipped model, one for each byte. */\n` +
+    `export const SHIPPED =\n  ${JSON.stringify(alphabet + characters)};\n`,
 );
 if (isStale) {
   console.error('the generated part of the compact decoder is not up to date; run `npm run model`');

@@ -8,7 +8,7 @@ import { withoutModules } from './source-map.js';
  * Most bytes of everything after `gzip -9`: what was reached, and little more, so that growth is noticed. The aim of 10,000
  * is not reached.
  */
-const LIMIT_BYTES = 18_600;
+const LIMIT_BYTES = 18_500;
 
 const everything = await bundle([entry('index')]);
 const size = compressed(everything.code);

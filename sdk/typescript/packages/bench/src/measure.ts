@@ -12,8 +12,11 @@ export interface Row {
   readonly name: string;
   /** Nanoseconds a cell, in each round. */
   readonly times: number[];
-  /** For each chunk of messages the shortest time of all rounds, in milliseconds; what others did on the machine is not in it. */
-  readonly shortest: number[];
+  /**
+   * For each chunk of messages its time in each round, in milliseconds. The shortest of them has nothing in it that others did on the
+   * machine, and the median little, as long as others do less than half.
+   */
+  readonly chunks: number[][];
   readonly cells: number;
   readonly bytesPerCell: number;
 }
@@ -51,14 +54,14 @@ export function measure(view: View, compactFrames: readonly Uint8Array[], plainF
     ['JSON.parse', () => parse(json, JSON.parse), length(json), compact.cells],
     ['protobuf-es, decode', () => parse(protobuf, fromProtobuf), length(protobuf), compact.cells],
   ];
-  const rows: Row[] = subjects.map(([name, , bytes, cells]) => ({ name, times: [], shortest: [], cells, bytesPerCell: bytes / cells }));
+  const rows: Row[] = subjects.map(([name, , bytes, cells]) => ({ name, times: [], chunks: [], cells, bytesPerCell: bytes / cells }));
   // One after the other in every round, so that a busy machine is as bad for all.
   for (let round = 0; round < rounds; round++) {
     subjects.forEach(([, run, , cells], at) => {
-      const { times, shortest } = rows[at]!;
-      const chunks = run();
-      times.push((1e6 * sum(chunks)) / cells);
-      chunks.forEach((ms, chunk) => (shortest[chunk] = Math.min(ms, shortest[chunk] ?? Infinity)));
+      const { times, chunks } = rows[at]!;
+      const taken = run();
+      times.push((1e6 * sum(taken)) / cells);
+      taken.forEach((ms, chunk) => (chunks[chunk] ??= []).push(ms));
     });
   }
   const { deltas, cells } = compact;
@@ -132,11 +135,12 @@ export function describe({ title, rows }: { title: string; rows: readonly Row[] 
   const own = median(rows[0]!.times);
   return [
     title,
-    ...rows.map(({ name, times, shortest, cells, bytesPerCell }) => {
+    ...rows.map(({ name, times, chunks, cells, bytesPerCell }) => {
       const typical = median(times);
+      const each = (one: (chunk: number[]) => number): string => ((1e6 * sum(chunks.map(one))) / cells).toFixed(0);
       return (
         `  ${name.padEnd(25)} ${typical.toFixed(0).padStart(5)} ns a cell (median of ${times.length} rounds), ` +
-        `${((1e6 * sum(shortest)) / cells).toFixed(0)} undisturbed, ` +
+        `${each(median)} of chunks, ${each((chunk) => Math.min(...chunk))} undisturbed, ` +
         `${(typical / own).toFixed(2)} x, ${bytesPerCell.toFixed(1)} bytes a cell`
       );
     }),

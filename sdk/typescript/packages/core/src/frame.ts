@@ -71,8 +71,8 @@ export function readFrame(bytes: Uint8Array): Frame {
     const fields = readMessage(reader, SERVER_FRAME);
     reader.isStrict = true;
     for (let field = 0; field < PIECE_FIELDS.length; field += 2) {
-      const places: number[] = fields[PIECE_FIELDS[field]!] ?? [];
-      for (let at = 0; at < places.length; at += 2) {
+      const places: number[] | undefined = fields[PIECE_FIELDS[field]!];
+      for (let at = 0; places && at < places.length; at += 2) {
         let kind = PIECE_FIELDS[field + 1]!;
         reader.pos = places[at]!;
         reader.end = places[at + 1]!;

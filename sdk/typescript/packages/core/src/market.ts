@@ -49,6 +49,11 @@ export class Market implements Standing {
    */
   connection = 0;
   /**
+   * It is among those that the session has touched.
+   * @internal
+   */
+  isTouched = false;
+  /**
    * Numbers of the subscriptions that name it, once it was asked for.
    * @internal
    */

@@ -17,14 +17,14 @@ export type Values = any[];
 
 /** Reads a message that lies between the reader's position and its end. Unknown fields are passed over [VER-1]. */
 export function readMessage(reader: Reader, shape: Shape): Values {
-  const values: Values = [];
+  const values: Values = Array(shape.length + 1);
   while (reader.pos < reader.end) {
     const tag = reader.u();
     const wire = tag & 7;
     const field = Math.floor(tag / 8);
     const kind = shape[field - 1] ?? ' ';
     const isPacked = kind === 'p' && wire === 2;
-    if (field < 1 || (kind !== ' ' && !isPacked && wire !== (WIRES[kind as string] ?? 2))) fail('FRAME_MALFORMED');
+    if (field < 1 || (kind !== ' ' && !isPacked && wire !== (kind === 'u' ? 0 : kind === 'b' ? 2 : (WIRES[kind as string] ?? 2)))) fail('FRAME_MALFORMED');
     const value = wire === 2 ? readInside(reader, kind) : readNumber(reader, kind, wire);
     if (kind === ' ') continue;
     if (kind.length > 1 || (kind === 'p' && !isPacked)) (values[field] ??= []).push(value);
@@ -35,7 +35,7 @@ export function readMessage(reader: Reader, shape: Shape): Values {
 }
 
 /** Wire types of fields that do not have their length before them, by their letters. */
-const WIRES: Record<string, number> = { u: 0, z: 0, i: 0, p: 0, f: 1, Q: 1, x: 5, q: 5 };
+const WIRES: Record<string, number> = { z: 0, i: 0, p: 0, f: 1, Q: 1, x: 5, q: 5 };
 
 function readNumber(reader: Reader, kind: Shape, wire: number): any {
   if (wire & 1) {

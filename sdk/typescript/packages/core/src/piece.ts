@@ -55,14 +55,14 @@ export function applyPiece(
     else if (isSnapshot) fail('DEFINITION');
     if (isCompact) readCells(market, changes, isDelta, !isDelta && !isSnapshot);
     else readPlain(reader, market, changes, isDelta);
-    const attributes = (definition?.[5] ?? NONE).map((attribute: Values) => readAttribute(market, attribute));
+    const attributes = definition?.[5]?.map((attribute: Values) => readAttribute(market, attribute));
     if (!isApplied && isDelta) fail('SELECTION');
     isRead = true;
     if (isApplied) {
-      for (const [texts, name, value] of attributes) {
+      attributes?.forEach(([texts, name, value]: ReturnType<typeof readAttribute>) => {
         if (value) texts.set(name, value);
         else texts.delete(name);
-      }
+      });
       if (definition) market.definitionDigest = undefined;
       market.revision = revision;
       market.publishedMs = publishedMs;

@@ -9,20 +9,22 @@ export const BETFAIR = 0;
 
 /** Betfair's ticks in ten-thousandths: from 1.01, each pair is a step and where the next one begins, both in hundredths. */
 const TICKS = new Uint32Array(350);
-/** Indexes of ticks by {@link placeOf}, one more than they are; 0 is none. */
-const INDEXES = new Uint16Array(3001);
+/** Indexes of ticks by {@link placeOf}. */
+const INDEXES = new Uint16Array(3_001);
 let filled = 0;
 let tick = 10_100;
 [1, 200, 2, 300, 5, 400, 10, 600, 20, 1_000, 50, 2_000, 100, 3_000, 200, 5_000, 500, 10_000, 1_000, 100_001].forEach((end, at, pairs) => {
   for (; at % 2 && tick < end * 100; tick += pairs[at - 1]! * 100) {
     TICKS[filled] = tick;
-    INDEXES[placeOf(tick)] = ++filled;
+    INDEXES[placeOf(tick)] = filled++;
   }
 });
 
-/** A place for every price that may be a tick: up to 10 in steps of 0.01, from there on of 0.5. Others are between places, or beyond. */
+/** A place for every price up to 1000: up to 10 in steps of 0.01, from there on of 0.5. A tick shares it with none. */
 function placeOf(price: number): number {
-  return price > 100_000 ? 1_000 + price / 5_000 : price / 100;
+  // Whole numbers are divided without a division.
+  price |= 0;
+  return price > 100_000 ? 1_000 + ((price / 5_000) | 0) : (price / 100) | 0;
 }
 
 /** The step of a PriceLadder cell's value [LADDER-1]. */
@@ -36,11 +38,12 @@ export function stepOf(code: number): number {
 
 /** Index of a price on the ladder, -1 when it has none [LADDER-3]. */
 export function indexOf(step: number, price: number): number {
-  if (price === 0 || price === INFINITE) return -1;
-  if (step !== BETFAIR) return price % step ? -1 : price / step;
-  const place = placeOf(price);
-  const whole = place | 0;
-  return whole === place ? (INDEXES[whole] ?? 0) - 1 : -1;
+  if (step === BETFAIR) {
+    const index = price > 1e7 ? 0 : INDEXES[placeOf(price)]!;
+    return TICKS[index] === price ? index : -1;
+  }
+  const index = price / step;
+  return price === 0 || price === INFINITE || index !== Math.floor(index) ? -1 : index;
 }
 
 /** The price at an index. */

@@ -69,8 +69,6 @@ export interface ClientSession {
   readonly changes: Changes;
   /** Whether {@link changes} must hold all changes of a frame, not only those of its last piece. */
   keepsChanges: boolean;
-  /** Markets that have changed, in cells or state, since the last frame began or somebody emptied this. */
-  readonly touched: Set<Market>;
   /** The model of compact pieces: the shipped one, or what a gateway has sent. */
   readonly model: Model;
   /** Grows whenever markets come or go, or other subscriptions name them. */
@@ -118,6 +116,8 @@ export interface ClientSession {
   takeMessages(): Uint8Array[];
   /** What has happened, in order. */
   takeEvents(): SessionEvent[];
+  /** Markets that have changed, in cells or state, since the last frame began or this was called. */
+  takeTouched(): Market[];
   /** Whether nothing was heard for so long that prices must not be trusted; judged when something is read [STALE-2]. */
   isSilent(nowMs?: number): boolean;
   /** Numbers of the subscriptions that name a market. */
@@ -130,7 +130,6 @@ export interface ClientSession {
 export const ClientSession = function ({ agent, clock, compact = true }: SessionConfig): ClientSession {
   const seen = new Telemetry();
   const changes = new Changes();
-  const touched = new Set<Market>();
   const held = new Map<number, Market>();
   const byId = new Map<string, Market>();
   const subscriptions = new Map<number, SubscriptionState>();
@@ -189,10 +188,12 @@ export const ClientSession = function ({ agent, clock, compact = true }: Session
   let isReportRefused = false;
   let messages: Uint8Array[] = [];
   let events: SessionEvent[] = [];
+  let touched: Market[] = [];
 
   const touch = (market: Writable): void => {
     market.version++;
-    touched.add(market);
+    if (!market.isTouched) touched.push(market);
+    market.isTouched = true;
   };
 
   const setState = (market: Market, state: MarketState): void => {
@@ -519,7 +520,7 @@ export const ClientSession = function ({ agent, clock, compact = true }: Session
     isStale = false;
     seen.bytes += bytes.length;
     changes.reset();
-    touched.clear();
+    session.takeTouched();
     const isMore = frame.fields[17];
     if (isMore || joined.length > 0) joined.push(bytes);
     if (isMore) {
@@ -576,7 +577,7 @@ export const ClientSession = function ({ agent, clock, compact = true }: Session
       }
       // Until the last subscribe is answered, the gateway may follow a market in a narrower view than is held; and after a
       // gap it is ahead of what is held [SYNC-2]. Each market is checked once, however often it is named.
-      if (isIdle) for (const [number, [digest]] of byMarket(fields[19])) checkDigest(number, digest![2] ?? ZERO_64);
+      if (isIdle && fields[19]) for (const [number, [digest]] of byMarket(fields[19])) checkDigest(number, digest![2] ?? ZERO_64);
     }
     // One message per frame and 512 markets, however many did not fit.
     while (resyncs.length > 0) messages.push(resync(resyncs.splice(0, RESYNC_MARKETS_MAX), resyncReason));
@@ -589,7 +590,6 @@ export const ClientSession = function ({ agent, clock, compact = true }: Session
     telemetry: seen,
     changes,
     keepsChanges: false,
-    touched,
     held,
     subscriptions,
 
@@ -761,6 +761,13 @@ export const ClientSession = function ({ agent, clock, compact = true }: Session
     takeEvents() {
       const taken = events;
       events = [];
+      return taken;
+    },
+
+    takeTouched() {
+      const taken = touched;
+      touched = [];
+      for (const market of taken) market.isTouched = false;
       return taken;
     },
 

@@ -5,9 +5,11 @@ export type MarketStatus = 'OPEN' | 'SUSPENDED' | 'CLOSED' | 'SETTLED' | 'VOID';
 /** What a selection's status reads as. */
 export type SelectionStatus = 'ACTIVE' | 'WINNER' | 'LOSER' | 'PLACED' | 'REMOVED' | 'REMOVED_VACANT' | 'HIDDEN' | 'SUSPENDED';
 
+const STATUSES: readonly (MarketStatus | '')[] = ['', 'OPEN', '', 'CLOSED', 'SETTLED', 'VOID'];
+
 /** What a market's status code reads as [CELL-3]; 0 and those of a later version read as suspended. */
 export function statusOf(code: number): MarketStatus {
-  return (['', 'OPEN', '', 'CLOSED', 'SETTLED', 'VOID'][code] || 'SUSPENDED') as MarketStatus;
+  return STATUSES[code] || 'SUSPENDED';
 }
 
 /** What a selection's status code reads as. */

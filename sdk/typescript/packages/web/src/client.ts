@@ -165,10 +165,8 @@ export const OddswireClient = function (address: string, options: ClientOptions 
 
   /** Tells whoever subscribed to the markets that have changed, or watches them. */
   const tell = (): void => {
-    const touched = [...session.touched];
-    session.touched.clear();
     const changes = new Map<number, { changed: Market[]; removed: Market[] }>();
-    for (const market of touched) {
+    for (const market of session.takeTouched()) {
       const isHeld = session.held.get(market.number) === market;
       for (const number of session.subscribersOf(market)) {
         let change = changes.get(number);

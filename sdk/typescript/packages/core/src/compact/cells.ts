@@ -14,7 +14,8 @@ const CELLS_PER_BYTE = 32;
 const CELLS_MAX = 1 << 20;
 /** Amounts that are remembered, and halves of traded amounts. */
 const KEPT = 8;
-const NONE = -Infinity;
+/** A hole in front of the best rung, as wide as any. */
+const WIDE = 99;
 
 /** Classes of the common fields, for the selection that follows. */
 const CLASSES = [1, 2, 3, 6, 3, 6, 4, 5];
@@ -31,13 +32,8 @@ const OTHERS = [
   Field.ReductionFactor,
   Field.StartingPrice,
 ];
-/** Ladders of offers in the order in which they are told; each with the bit of `fields`, from 32 on that of `others`. */
-const BOOKS = [Field.Back, 2, Field.Lay, 4, Field.DisplayBack, 64, Field.DisplayLay, 128, Field.SpBack, 1024, Field.SpLay, 2048];
-/** The selection's own cells that come last, likewise. */
-const VALUES = [
-  ...[Field.Price, 32, Field.NearPrice, 256, Field.FarPrice, 512],
-  ...[Field.SelectionStatus, 4096, Field.ReductionFactor, 8192, Field.StartingPrice, 16384],
-];
+/** Their places in that list, in the order in which they are told: ladders first. */
+const TOLD = [1, 2, 5, 6, 0, 3, 4, 7, 8, 9];
 const ROOMS = [0, 0, 1, 2, 3, 4, 4, 5, 5];
 const PLACES = [0, 1, 2, 2, 3, 3, 3, 4];
 const HOLES = [0, 0, 0, 1, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5, 5, 5, 5];
@@ -54,8 +50,8 @@ let isCatchUp = false;
 let ladder = 0;
 let cellsLeft = 0;
 
-/** Amounts by which rungs have changed, the last one first. */
-const seen = new Float64Array(KEPT);
+/** Amounts by which rungs have changed, the last one first. Twice as long as it has to be, like others here: engines find short ones slower. */
+const seen = new Float64Array(2 * KEPT);
 let seenCount = 0;
 /** Whether amounts are hidden; unknown at first. */
 let isHidden = -1;
@@ -73,13 +69,13 @@ let waitsEntry = 0;
 /** Of the selection: its common fields, what was last traded before the piece, and its best offers, as places on the ladder. */
 let common = 0;
 let lastIndex = 0;
-const bests = new Float64Array(7);
+const bests = [0, 0, 0, 0, 0, 0, 0];
 /** Where its traded amounts begin among the changes, by how much they grow, and half of what was traded where. */
 let tradedFrom = 0;
 let tradedCount = 0;
 let tradedGrows = 0;
-const halfPrices = new Float64Array(KEPT);
-const halves = new Float64Array(KEPT);
+const halfPrices = new Float64Array(2 * KEPT);
+const halves = new Float64Array(2 * KEPT);
 let halfCount = 0;
 
 /** How many steps before the frame's clock a delta's market was published. */
@@ -146,7 +142,7 @@ function readSelections(runners: readonly Runner[]): number {
     const rest = count - number;
     const runner = runners[number]!;
     if (rest > left) {
-      const share = Math.min(Math.floor((8 * left) / rest), 7);
+      const share = Math.min(((8 * left) / rest) | 0, 7);
       if (!bit(Table.Touched, (2 * share + (left > 1 ? 1 : 0)) * 7 + priceKind(runner))) continue;
     }
     left--;
@@ -160,7 +156,7 @@ function readSelections(runners: readonly Runner[]): number {
 function priceKind(runner: Runner): number {
   if (anew || !hasOffers(runner)) return 0;
   const price = runner.cells[2]!;
-  return price ? 2 + Math.min(Math.floor(Math.max(indexOf(ladder, price), 0) / 64), 4) : 1;
+  return price ? (2 + Math.min(Math.max(indexOf(ladder, price), 0) / 64, 4)) | 0 : 1;
 }
 
 /** Returns by how much its traded volume grows. */
@@ -191,8 +187,15 @@ function readSelection(runner: Runner, kind: number): number {
     grows = value - held;
     setCell(runner, 3, value);
   }
-  for (let at = 0; at < BOOKS.length; at += 2) if (fields & BOOKS[at + 1]!) readBook(runner, BOOKS[at]!);
-  for (let at = 0; at < VALUES.length; at += 2) if (fields & VALUES[at + 1]!) setCell(runner, VALUES[at]! - 16, readValue(runner, VALUES[at]!));
+  if (fields & 2) readBook(runner, Field.Back);
+  if (fields & 4) readBook(runner, Field.Lay);
+  if (fields < 32) return grows;
+  for (const at of TOLD) {
+    const field = OTHERS[at]!;
+    if (!(fields & (32 << at))) continue;
+    if (field < Field.Back) setCell(runner, field - 16, readValue(runner, field));
+    else readBook(runner, field);
+  }
   return grows;
 }
 
@@ -267,7 +270,7 @@ function readTradedAmount({ ladders }: Runner, price: number): number {
   if (count && bit(Table.TradedAgain, Math.min(count, 4) - 1)) value = readAgain();
   else if (isEven && bit(Table.TradedRound, anew)) value = amount(100 * readNumber(Table.TradedUnits, 16));
   else {
-    const context = anew ? 5 + Math.min(Math.floor(count && bits(seen[0]!) / 3), 6) : Math.min(bits(offer) >> 2, 4);
+    const context = anew ? 5 + third(count && bits(seen[0]!), 6) : Math.min(bits(offer) >> 2, 4);
     value = readRest(readLength(Table.TradedCents + 24 * context, 24));
     // The last bit of an odd one is known.
     if (!isEven) value = amount(2 * value + 1);
@@ -313,11 +316,10 @@ function readVolume({ ladders }: Runner, held: number): number {
 
 function readBook(runner: Runner, field: number): void {
   const rungs = runner.ladder(field);
-  const sign = rungs.isHighestFirst ? -1 : 1;
+  const isDown = rungs.isHighestFirst;
   const slot = field - Field.Back;
   // Back and Lay are 0 and 1, DisplayBack and DisplayLay 5 and 6; starting-price ladders have no other side.
-  const other = slot < 2 ? bests[1 - slot]! : slot > 4 ? bests[11 - slot]! : -1;
-  const opposite = other < 0 ? NaN : other * sign;
+  const opposite = slot < 2 ? bests[1 - slot]! : slot > 4 ? bests[11 - slot]! : -1;
   const side = anew ? 2 : slot < 2 ? 0 : 1;
   const one = side ? 1 : 0;
   const three = common & 7;
@@ -328,74 +330,90 @@ function readBook(runner: Runner, field: number): void {
   let left = anew ? 0 : rungs.count;
   const best = left && rungs.pairs[1]!;
   let rung = 0;
-  let passed = NONE;
-  let last = NONE;
+  /** Place of the last rung that was told or passed, if any was. */
+  let behind = 0;
+  let isFirst = true;
   let step = 0;
   for (let told = 0; told < size; told++) {
     if (left) {
       let gap = symbol(Table.Gap + 16 * (crowd + (told ? 2 + PLACES[Math.min(rung, 7)]! : three & 1)));
       if (gap === 15) gap += readNumber(Table.GapFar, 16);
       if (gap > left) fail('CODER');
-      at += gap;
-      left -= gap;
-      rung += gap;
-      if (gap) passed = placeOf(rungs, at - 1, sign);
+      if (gap) {
+        at += gap;
+        left -= gap;
+        rung += gap;
+        behind = placeOf(rungs, at - 1);
+        isFirst = false;
+      }
     }
-    const behind = Math.max(passed, last);
-    const down = Math.min(rung, 1);
+    const down = rung ? 1 : 0;
     let held = 0;
     let place: number;
     if (left) {
-      place = placeOf(rungs, at, sign);
-      const hole = place - behind - 1;
-      const isFirst = told ? 0 : 1;
-      if (hole > 0 && bit(Table.Enters, ((2 * one + isFirst) * 3 + Math.min(rung, 2)) * 5 + Math.min(hole, 5) - 1)) {
-        place = readEntering(place, behind, hole, opposite, one);
+      place = placeOf(rungs, at);
+      const hole = isFirst ? WIDE : place - behind - 1;
+      if (hole > 0 && bit(Table.Enters, ((2 * one + (told ? 0 : 1)) * 3 + Math.min(rung, 2)) * 5 + Math.min(hole, 5) - 1)) {
+        if (isFirst) {
+          const room = opposite < 0 ? 8 : Math.min(Math.max(place - turned(opposite, isDown), 0), 8);
+          place -= 1 + readNumber(Table.Beats + 16 * ROOMS[room]!, 16);
+        } else place = behind + 1 + readHole(hole, one);
       } else {
         held = rungs.pairs[2 * at + 1]!;
       }
-    } else if (behind > NONE) {
+    } else if (isFirst) {
+      place = turned(opposite < 0 ? Math.max(lastIndex, 0) : opposite, isDown);
+      const isDownwards = bit(Table.Down, 6);
+      const far = readNumber(Table.First + 16 * side, 16);
+      place += isDownwards ? -far : far;
+    } else {
       step = 1 + readNumber(Table.Behind + 16 * (3 * side + Math.min(step, 2)), 16);
       place = behind + step;
-    } else {
-      place = Number.isNaN(opposite) ? Math.max(lastIndex, 0) * sign : opposite;
-      const isDown = bit(Table.Down, 6);
-      const far = readNumber(Table.First + 16 * side, 16);
-      place += isDown ? -far : far;
     }
-    last = place;
-    const price = held ? Math.abs(rungs.pairs[2 * at]!) : priceAt(ladder, sign * place);
+    behind = place;
+    isFirst = false;
     settle();
-    const value = held ? readChanged(held, price, side, down, size) : readNew(best, side, down, size);
-    const key = held ? rungs.pairs[2 * at]! : price * sign;
-    // A catch-up counts from nothing, but there may be something.
-    if (anew) while (at < rungs.count && rungs.pairs[2 * at]! < key) at++;
-    const old = held || rungs.amountAt(at, key);
-    if (waits >= 0) {
-      waitsRungs = rungs;
-      waitsAt = at;
-      waitsEntry = log.length;
-    }
-    put(runner, rungs, field, at, key, price, old, value);
     if (held) {
-      passed = place;
+      const key = rungs.pairs[2 * at]!;
+      const price = Math.abs(key);
+      const value = readChanged(held, price, side, down, size);
+      putBook(runner, rungs, field, at, key, price, held, value);
       left--;
       rung++;
+      if (value) at++;
+    } else {
+      const price = priceAt(ladder, turned(place, isDown));
+      const value = readNew(best, side, down, size);
+      const key = isDown ? -price : price;
+      // A catch-up counts from nothing, but there may be something.
+      if (anew) while (at < rungs.count && rungs.pairs[2 * at]! < key) at++;
+      putBook(runner, rungs, field, at, key, price, rungs.amountAt(at, key), value);
+      if (value) at++;
     }
-    if (value) at++;
   }
 }
 
-/** Where a new rung stands before the next one. */
-function readEntering(next: number, behind: number, hole: number, opposite: number, one: number): number {
-  if (hole === Infinity) {
-    const room = Number.isNaN(opposite) ? 8 : Math.min(Math.max(next - opposite, 0), 8);
-    return next - 1 - readNumber(Table.Beats + 16 * ROOMS[room]!, 16);
+/** Sets a rung of an offer, whose amount may still wait. */
+function putBook(runner: Runner, rungs: Rungs, field: number, at: number, key: number, price: number, old: number, value: number): void {
+  if (waits >= 0) {
+    waitsRungs = rungs;
+    waitsAt = at;
+    waitsEntry = log.length;
   }
+  put(runner, rungs, field, at, key, price, old, value);
+}
+
+/** The place of an index on a ladder whose best price is the highest, and the other way round. Without a negative 0. */
+function turned(index: number, isDown: boolean): number {
+  return isDown ? 0 - index : index;
+}
+
+/** Where in a hole between two rungs a new one stands. */
+function readHole(hole: number, one: number): number {
   let at = 0;
   if (hole > 16) at = readNumber(Table.EntersFar + 16 * one, 16);
   else if (hole > 1) at = symbol(Table.EntersAt + 16 * HOLES[hole]!);
-  return at < hole ? behind + 1 + at : fail('PRICE');
+  return at < hole ? at : fail('PRICE');
 }
 
 function readNew(best: number, side: number, down: number, size: number): number {
@@ -418,7 +436,7 @@ function readChanged(held: number, price: number, side: number, down: number, si
       ? 84
       : half >= 0 && half <= held
         ? (half === held ? 80 : 82) + down
-        : (((side ? 2 : 0) + (size > 1 ? 1 : 0)) * 2 + down) * 10 + 2 * Math.min(Math.floor(Math.max(bits(held) - 5, 0) / 3), 4) + (seenCount ? 1 : 0);
+        : (((side ? 2 : 0) + (size > 1 ? 1 : 0)) * 2 + down) * 10 + 2 * third(Math.max(bits(held) - 5, 0), 4) + (seenCount ? 1 : 0);
   const how = symbol(Table.Changes + 8 * context);
   if (how === 0) {
     note(held);
@@ -437,7 +455,7 @@ function halfAt(price: number): number {
 
 /** An amount told in one of three ways: seen before, in whole units, in cents. Of those the low bits wait, and 1 stands for them. */
 function readBy(how: number, side: number, held: number, falls: number): number {
-  const size = Math.min(Math.floor(wasBits / 3), 6);
+  const size = third(wasBits, 6);
   if (how > 1) {
     const context = side === 2 ? 21 + size : held ? 3 + 2 * Math.min(Math.max(bits(held) - 2, 0) >> 1, 8) + falls : side;
     waits = readLength(Table.Cents + 24 * context, 24);
@@ -476,11 +494,16 @@ function readAgain(): number {
 
 function note(amount: number): void {
   let at = 0;
-  while (at < seenCount && seen[at] !== amount) at++;
-  if (at === KEPT) at--;
-  else if (at === seenCount) seenCount++;
-  for (; at > 0; at--) seen[at] = seen[at - 1]!;
-  seen[0] = amount;
+  let moved = amount;
+  while (at < seenCount) {
+    const here = seen[at]!;
+    seen[at++] = moved;
+    if (here === amount) return;
+    moved = here;
+  }
+  if (at === KEPT) return;
+  seen[at] = moved;
+  seenCount++;
 }
 
 function readDifference(what: number, at: number, size: number, held: number): number {
@@ -499,9 +522,9 @@ function readWhole(): number {
   return price(readLoose(0));
 }
 
-function placeOf({ pairs }: Rungs, at: number, sign: number): number {
+function placeOf({ pairs, isHighestFirst }: Rungs, at: number): number {
   const index = indexOf(ladder, Math.abs(pairs[2 * at]!));
-  return index < 0 ? fail('PRICE') : index * sign;
+  return index < 0 ? fail('PRICE') : turned(index, isHighestFirst);
 }
 
 function setCell({ number, cells }: Runner, slot: number, value: number): void {
@@ -519,6 +542,12 @@ function push(selection: number, field: number, price: number, old: number, valu
   if (cellsLeft-- === 0) fail('CODER');
   log.push(selection, field, price, old, value);
 }
+
+/** A third of a number of bits, at most `most`. */
+function third(bits: number, most: number): number {
+  return Math.min((bits / 3) | 0, most);
+}
+
 /** How many binary digits a number has. */
 function bits(value: number): number {
   return value < 2 ** 32 ? 32 - Math.clz32(value) : 64 - Math.clz32(value / 2 ** 32);

@@ -1,7 +1,7 @@
 import { fail } from '../error.js';
 import { AMOUNT_END } from '../field.js';
 import type { Model } from './model.js';
-import { Table } from './tables.js';
+import { MODEL_BYTES, Table } from './tables.js';
 
 // Reads symbols and numbers off entropy-coded bytes [COMPACT-5]. Reading never fails for want of bytes: `finish` tells.
 //
@@ -13,37 +13,44 @@ const STATE_LOW = 1 << 23;
 /** Longest number: amounts are below 2^53. */
 const LENGTH_MAX = 53;
 
-/** Where the parts of all symbols end, context by context. */
-let ends: Uint16Array;
-let guesses: Uint8Array;
+/** Where the parts of all symbols end, context by context, and guesses: those of the model in use, in memory that stays where it is. */
+const ends = new Uint16Array(MODEL_BYTES);
+const guesses = new Uint8Array(4 * MODEL_BYTES);
+let model: Model | undefined;
 let bytes: Uint8Array;
 /**
  * The state, in an array of its own: it has up to 31 bits, and engines with short small integers (those of browsers) would
- * otherwise make an object of it at every symbol.
+ * otherwise make an object of it at every symbol. It is so long because they keep shorter ones where they have to look for them.
  */
-const states = new Int32Array(1);
+const states = new Int32Array(32);
 let pos = 0;
 let end = 0;
 
 /** Begins to read bytes from one position to another. */
-export function begin(model: Model, from: Uint8Array, start: number, stop: number): void {
-  ends = model.ends;
-  guesses = model.guesses;
+export function begin(by: Model, from: Uint8Array, start: number, stop: number): void {
+  if (by !== model) {
+    model = by;
+    ends.set(by.ends);
+    guesses.set(by.guesses);
+  }
   resume(from, 0, start, stop);
   refill(0);
 }
 
-/** Goes on where {@link mark} was taken. */
-export function resume(from: Uint8Array, marked: number, start: number, stop: number): void {
+/** Goes on where {@link state} and {@link position} were taken. */
+export function resume(from: Uint8Array, state: number, start: number, stop: number): void {
   bytes = from;
-  states[0] = marked;
+  states[0] = state;
   pos = start;
   end = stop;
 }
 
-/** State and position. */
-export function mark(): [number, number] {
-  return [states[0]!, pos];
+export function state(): number {
+  return states[0]!;
+}
+
+export function position(): number {
+  return pos;
 }
 
 /** Bytes not read yet. */
@@ -61,18 +68,17 @@ function refill(state: number): void {
 export function symbol(first: number): number {
   const state = states[0]!;
   const slot = state & 4095;
-  let value = guesses[4 * first + (slot >> 7)]!;
+  let at = first + guesses[4 * first + (slot >> 7)]!;
   // The last end is above every slot.
-  while (ends[first + value]! <= slot) value++;
-  const start = value && ends[first + value - 1]!;
-  refill((Math.imul(ends[first + value]! - start, state >>> 12) + slot - start) | 0);
-  return value;
+  while (ends[at]! <= slot) at++;
+  const start = at > first ? ends[at - 1]! : 0;
+  refill((Math.imul(ends[at]! - start, state >>> 12) + slot - start) | 0);
+  return at - first;
 }
 
 /** A symbol of a narrow one. */
 export function few(first: number): number {
-  const state = states[0]!;
-  const slot = state & 4095;
+  const slot = states[0]! & 4095;
   let at = first;
   let start = 0;
   let stop = ends[at]!;
@@ -80,7 +86,7 @@ export function few(first: number): number {
     start = stop;
     stop = ends[++at]!;
   }
-  refill((Math.imul(stop - start, state >>> 12) + slot - start) | 0);
+  refill((Math.imul(stop - start, states[0]! >>> 12) + slot - start) | 0);
   return at - first;
 }
 
@@ -100,13 +106,15 @@ export function bit(table: number, context: number): number {
 /** Bits as they are. */
 export function raw(bits: number): number {
   let value = 0;
-  for (; bits > 0; bits -= 12) {
-    const some = bits < 12 ? bits : 12;
-    const state = states[0]!;
-    value = value * (1 << some) + (state & ((1 << some) - 1));
-    refill(state >>> some);
-  }
-  return value;
+  for (; bits > 12; bits -= 12) value = value * 4096 + take(12);
+  return value * (1 << bits) + take(bits);
+}
+
+/** At most 12 of them. */
+function take(bits: number): number {
+  const state = states[0]!;
+  refill(state >>> bits);
+  return state & ((1 << bits) - 1);
 }
 
 /** The length of a number, in a context of `size` symbols. */
@@ -116,17 +124,19 @@ export function readLength(at: number, size: number): number {
   return length > LENGTH_MAX ? fail('AMOUNT') : length;
 }
 
-/** What follows the length of a number, of which `others` bits are not known; the whole number. */
-export function readRest(length: number, others = length, first = 0): number {
-  return amount(power(length) - 1 + first * power(others) + raw(others));
+/** What follows the length of a number; the whole number. */
+export function readRest(length: number): number {
+  return length < 31 ? (1 << length) - 1 + raw(length) : amount(2 ** length - 1 + raw(length));
 }
 
 /** A number in a context of `size` symbols. `top` is the table of its leading bits. */
 export function readNumber(at: number, size: number, top: number = Table.Top): number {
   const length = readLength(at, size);
-  const leading = length < 3 ? length : 3;
-  const first = leading && symbol(top + 8 * (length < 8 ? length : 8)) & ((1 << leading) - 1);
-  return readRest(length, length - leading, first);
+  if (length === 0) return 0;
+  if (length < 4) return (1 << length) - 1 + (symbol(top + 8 * length) & ((1 << length) - 1));
+  const first = 8 + (symbol(top + 8 * (length < 8 ? length : 8)) & 7);
+  const others = length - 3;
+  return length < 31 ? (first << others) - 1 + raw(others) : amount(first * 2 ** others - 1 + raw(others));
 }
 
 /** A number without a habit of its own. */
@@ -148,8 +158,4 @@ export function finish(): void {
 /** Checks that an amount is one. */
 export function amount(value: number): number {
   return value < 0 || value >= AMOUNT_END ? fail('AMOUNT') : value;
-}
-
-function power(bits: number): number {
-  return bits < 31 ? 1 << bits : 2 ** bits;
 }

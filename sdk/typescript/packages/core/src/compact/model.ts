@@ -1,6 +1,6 @@
 import { murmur3 } from '../digest.js';
 import { fail } from '../error.js';
-import { ALPHABET, SHIPPED } from './shipped-model.js';
+import { SHIPPED } from './shipped-model.js';
 import { LAYOUT, SIZES } from './tables.js';
 
 /** Static probabilities for every decision of the compact encoding [COMPACT-3]. */
@@ -69,5 +69,5 @@ let shipped: Model | undefined;
 
 /** The model that comes with this version. */
 export function shippedModel(): Model {
-  return (shipped ??= readModel(Uint8Array.from(SHIPPED, (character) => ALPHABET.indexOf(character))));
+  return (shipped ??= readModel(Uint8Array.from(SHIPPED.slice(64), (character) => SHIPPED.indexOf(character))));
 }

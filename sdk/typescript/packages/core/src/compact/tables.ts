@@ -113,6 +113,8 @@ export const enum Table {
   Stray = 6358,
 }
 
+/** Length of such a model. */
+export const MODEL_BYTES = 6363;
 /** First byte of a model with these tables. */
 export const LAYOUT = 2;
 /** Contexts and symbols of each table. */
