@@ -147,6 +147,7 @@ export class MarketView implements Painted {
     const isPairs = count > 4 && count % 2 === 0 && longest <= 10 && !this.#isExchange;
     setData(this.element, 'kind', isList ? 'list' : isPairs ? 'pairs' : 'tiles');
     setData(this.element, 'sides', this.#isExchange ? '2' : '1');
+    this.element.style.setProperty('--count', String(count));
     setData(this.element, 'columns', String(isPairs ? Math.min(count / 2, 5) : count <= 3 ? count : longest > 12 ? 2 : count === 4 ? 4 : 6));
   }
 }
