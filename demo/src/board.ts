@@ -1,7 +1,7 @@
 import type { Market } from '@oddswire/web';
 import type { OddsFormat } from '@oddswire/web/odds';
 
-import { byId, make, setText } from './element.js';
+import { byId, make, setHidden, setText } from './element.js';
 import { MarketView } from './market-view.js';
 import { counted, type Place, title } from './names.js';
 import type { Painter } from './painter.js';
@@ -134,13 +134,13 @@ export class Board {
             (!filter.isInPlayOnly || view.isInPlay) &&
             (filter.hasFinished || !view.isFinished || view.market.id === this.#chosen) &&
             left.every((word) => view.words.includes(word));
-          view.element.hidden = !isMatch;
+          setHidden(view.element, !isMatch);
           isShown ||= isMatch;
           if (isMatch) shown++;
         }
-        card.element.hidden = !isShown;
+        setHidden(card.element, !isShown);
       }
-      sport.element.hidden = shown === 0 || (filter.sport !== '' && filter.sport !== sport.name);
+      setHidden(sport.element, shown === 0 || (filter.sport !== '' && filter.sport !== sport.name));
       setText(sport.count, counted(shown));
     }
     byId('empty').hidden = this.#views.size > 0;

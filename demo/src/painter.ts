@@ -26,7 +26,7 @@ export interface Tinted {
  */
 const WRITES_EVERY_MS = 30;
 /** Of what may wait, this many are painted with the others, so that find-in-page and readers find today's prices. */
-const PATIENT_PER_WRITE = 4;
+const PATIENT_PER_WRITE = 2;
 /** How long a price is tinted after it has moved. */
 const TINT_MS = 900;
 /** For so long at the end the tint is lighter. A step costs one write; a transition would paint every frame anew. */
