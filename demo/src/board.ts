@@ -229,7 +229,7 @@ export class Board {
   #resize(width: number): void {
     if (width === this.#width) return;
     this.#width = width;
-    fit([...this.#views.values()].filter(({ isNear }) => isNear));
+    fit([...this.#views.values()].filter(({ isNear }) => isNear), width);
   }
 
   #see(entries: readonly IntersectionObserverEntry[]): void {
@@ -239,7 +239,7 @@ export class Board {
         if (isIntersecting) this.#painter.add(view);
       }
     }
-    fit(entries.filter(({ isIntersecting }) => isIntersecting).flatMap(({ target }) => [...(this.#cardOf.get(target)?.markets.values() ?? [])]));
+    fit(entries.filter(({ isIntersecting }) => isIntersecting).flatMap(({ target }) => [...(this.#cardOf.get(target)?.markets.values() ?? [])]), this.#width);
   }
 }
 
@@ -247,8 +247,10 @@ export class Board {
  * Lets names that have room go without being cut off: each that is cut off is painted by itself. The page has just been laid
  * out when this is called, and everything is measured before anything is written.
  */
-function fit(views: readonly MarketView[]): void {
-  const names = views.flatMap(({ names }) => names);
+function fit(views: readonly MarketView[], width: number): void {
+  const unfitted = views.filter(({ fittedWidth }) => fittedWidth !== width);
+  for (const view of unfitted) view.fittedWidth = width;
+  const names = unfitted.flatMap(({ names }) => names);
   const fits = names.map(({ scrollWidth, clientWidth }) => scrollWidth <= clientWidth);
   names.forEach((name, at) => name.classList.toggle('fits', fits[at]));
 }

@@ -37,6 +37,8 @@ export class MarketView implements Painted {
   /** Whether somebody can see it, or nearly. */
   isNear = true;
   place: Place;
+  /** Width of the board for which it was found out which names have room. */
+  fittedWidth = 0;
   /** Those of the selections in the page. */
   names: readonly HTMLElement[] = [];
   /** What a search looks through, in lower case. */
@@ -68,7 +70,7 @@ export class MarketView implements Painted {
   }
 
   get urgency(): Urgency {
-    if (this.#look === 'open' && lookOf(this.market) !== 'open') return 'now';
+    if (this.#look === 'open' && (lookOf(this.market) !== 'open' || this.#held.some(isOut))) return 'now';
     return this.isNear ? 'soon' : 'later';
   }
 
@@ -156,6 +158,7 @@ export class MarketView implements Painted {
     });
     // `selections` is in order of numbers elsewhere; here the first row is what tells whether it is another market.
     this.#held.sort((a, b) => a.selection.number - b.selection.number);
+    this.fittedWidth = 0;
     this.names = this.#held.map(({ element }) => element.firstElementChild as HTMLElement);
     this.#rows.replaceChildren(...selections.map((selection) => this.#held[selection.number]!.element));
     this.#arrange(selections.length, labels.map((label) => label.length).sort((a, b) => a - b));
@@ -171,4 +174,9 @@ export class MarketView implements Painted {
     this.element.style.setProperty('--count', String(count));
     setData(this.element, 'columns', String(isPairs ? Math.min(count / 2, 5) : count <= 3 ? count : longest > 12 ? 2 : count === 4 ? 4 : 6));
   }
+}
+
+/** Whether its price is shown and the selection has left the market, while the others go on. */
+function isOut({ selection, status }: Row): boolean {
+  return status === 'ACTIVE' && selection.status !== 'ACTIVE';
 }
