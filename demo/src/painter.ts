@@ -25,15 +25,6 @@ export interface Tinted {
  * layout and a paint of its own, however little it writes.
  */
 const WRITES_EVERY_MS = 30;
-/**
- * As long as frames come later than this after one another, prices are written half as often: a page that moves on is easier
- * to read than one that stands still with newer prices. What is none any more does not wait for that either.
- */
-const FRAME_LATE_MS = 20;
-const LATE_WRITES_EVERY_MS = 60;
-/** So many frames are looked at, and a longer gap than this is a pause and no frame. */
-const FRAMES_SEEN = 8;
-const GAP_MAX_MS = 50;
 /** Of what may wait, this many are painted with the others, so that find-in-page and readers find today's prices. */
 const PATIENT_PER_WRITE = 2;
 /** How long a price is tinted after it has moved. */
@@ -50,9 +41,6 @@ export class Painter {
   readonly #tinted = new Map<Tinted, number>();
   readonly #fading = new Map<Tinted, number>();
   #isAwaited = false;
-  #frameMs = 0;
-  /** Between two frames, lately. */
-  #gapMs = 0;
 
   /** Paints this when it is due. */
   add(painted: Painted): void {
@@ -94,11 +82,8 @@ export class Painter {
   readonly #frame = (nowMs: number): void => {
     this.#isAwaited = false;
     const { now, soon, later } = this.#waiting;
-    this.#gapMs += (Math.min(nowMs - this.#frameMs, GAP_MAX_MS) - this.#gapMs) / FRAMES_SEEN;
-    this.#frameMs = nowMs;
-    const everyMs = this.#gapMs > FRAME_LATE_MS ? LATE_WRITES_EVERY_MS : WRITES_EVERY_MS;
     // A frame that is written to anyway takes what would be written to the next one.
-    if (now.size > 0 || nowMs - this.#writtenMs >= everyMs) {
+    if (now.size > 0 || nowMs - this.#writtenMs >= WRITES_EVERY_MS) {
       this.#writtenMs = nowMs;
       paint(now, Infinity);
       for (const [tinted, endMs] of this.#tinted) {
