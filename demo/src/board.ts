@@ -1,13 +1,13 @@
 import type { Market } from '@oddswire/web';
 import type { OddsFormat } from '@oddswire/web/odds';
 
-import { byId, make, setText } from './element.js';
+import { byId, make, setHidden, setText } from './element.js';
 import { MarketView } from './market-view.js';
 import { counted, type Place, title } from './names.js';
 import type { Painter } from './painter.js';
 
 /** This far outside of the window markets are kept up to date as those inside. */
-const NEAR = '400px 0px';
+const NEAR = '200px 0px';
 
 /** What is shown of all markets. */
 export interface Filter {
@@ -52,6 +52,7 @@ export class Board {
   readonly #sports = new Map<string, Sport>();
   readonly #cardOf = new WeakMap<Element, Card>();
   readonly #observer: IntersectionObserver;
+  #width = 0;
   #filter = EVERYTHING;
   #isFiltering = false;
   #chosen: string | undefined;
@@ -62,6 +63,7 @@ export class Board {
     this.#painter = painter;
     this.#format = format;
     this.#observer = new IntersectionObserver((entries) => this.#see(entries), { rootMargin: NEAR });
+    new ResizeObserver(([entry]) => this.#resize(entry!.contentRect.width)).observe(this.#root);
   }
 
   /** Brings changed markets into the page, and takes away those that have left. */
@@ -82,6 +84,11 @@ export class Board {
       this.#painter.add(view);
     }
     if (isReshaped) this.#filterSoon();
+  }
+
+  /** Brings up to date what may wait for a moment. */
+  tick(): void {
+    for (const view of this.#views.values()) if (view.isNear && view.isUndefined) view.define();
   }
 
   /** Paints everything: formats, or the passing of time, have changed what there is to see. */
@@ -127,13 +134,13 @@ export class Board {
             (!filter.isInPlayOnly || view.isInPlay) &&
             (filter.hasFinished || !view.isFinished || view.market.id === this.#chosen) &&
             left.every((word) => view.words.includes(word));
-          view.element.hidden = !isMatch;
+          setHidden(view.element, !isMatch);
           isShown ||= isMatch;
           if (isMatch) shown++;
         }
-        card.element.hidden = !isShown;
+        setHidden(card.element, !isShown);
       }
-      sport.element.hidden = shown === 0 || (filter.sport !== '' && filter.sport !== sport.name);
+      setHidden(sport.element, shown === 0 || (filter.sport !== '' && filter.sport !== sport.name));
       setText(sport.count, counted(shown));
     }
     byId('empty').hidden = this.#views.size > 0;
@@ -218,6 +225,13 @@ export class Board {
     this.#sports.delete(card.sport.name);
   }
 
+  /** The board grows and shrinks with its markets all the time: only another width is news to a name. */
+  #resize(width: number): void {
+    if (width === this.#width) return;
+    this.#width = width;
+    fit([...this.#views.values()].filter(({ isNear }) => isNear), width);
+  }
+
   #see(entries: readonly IntersectionObserverEntry[]): void {
     for (const { target, isIntersecting } of entries) {
       for (const view of this.#cardOf.get(target)?.markets.values() ?? []) {
@@ -225,5 +239,18 @@ export class Board {
         if (isIntersecting) this.#painter.add(view);
       }
     }
+    fit(entries.filter(({ isIntersecting }) => isIntersecting).flatMap(({ target }) => [...(this.#cardOf.get(target)?.markets.values() ?? [])]), this.#width);
   }
+}
+
+/**
+ * Lets names that have room go without being cut off: each that is cut off is painted by itself. The page has just been laid
+ * out when this is called, and everything is measured before anything is written.
+ */
+function fit(views: readonly MarketView[], width: number): void {
+  const unfitted = views.filter(({ fittedWidth }) => fittedWidth !== width);
+  for (const view of unfitted) view.fittedWidth = width;
+  const names = unfitted.flatMap(({ names }) => names);
+  const fits = names.map(({ scrollWidth, clientWidth }) => scrollWidth <= clientWidth);
+  names.forEach((name, at) => name.classList.toggle('fits', fits[at]));
 }

@@ -79,6 +79,7 @@ export class Detail implements Painted {
       figures.append(make('div', '', make('dt', '', name), value));
     }
     this.#body.replaceChildren(this.#where, this.#standing, figures, this.#selections, this.#ladder.element);
+    this.tick();
     this.paint();
   }
 
@@ -92,16 +93,17 @@ export class Detail implements Painted {
     [place.fixtureName, place.score, place.competition].forEach((text, at) => setText(this.#where.children[at] as HTMLElement, text));
     setData(this.#body, 'look', look);
     setText(this.#standing, `${LABELS[look]}${market.inPlay && look === 'open' ? ', in play' : ''}. ${MEANINGS[look]}`);
-    this.tick();
     if (market.selections.length !== this.#rows.length) this.#build(market);
     let sum = 0;
     for (const row of this.#rows) {
       const { selection, back, lay, chance } = row;
       setData(row.element, 'status', selection.status.toLowerCase());
-      const isActive = selection.status === 'ACTIVE';
-      const price = isActive ? shownPrice(selection.back, look) : undefined;
-      back.show(price, selection.back.bettable, format, this.#painter);
-      lay?.show(isActive ? shownPrice(selection.lay, look) : undefined, selection.lay.bettable, format, this.#painter);
+      const price = shownPrice(selection, 'back', look);
+      back.show(price, look === 'open' && price !== undefined, format, this.#painter);
+      if (lay) {
+        const layPrice = shownPrice(selection, 'lay', look);
+        lay.show(layPrice, look === 'open' && layPrice !== undefined, format, this.#painter);
+      }
       if (chance) setText(chance, price === undefined ? '–' : `${(100 / price).toFixed(1)} %`);
       if (price !== undefined) sum += 100 / price;
     }
@@ -112,7 +114,7 @@ export class Detail implements Painted {
     if (caption) setText(caption, isExchange || sum === 0 ? 'Selections' : `Selections, ${sum.toFixed(1)} % in all`);
   }
 
-  /** What changes without a message. */
+  /** What changes without a message, or so often that it could not be read. */
   tick(): void {
     const market = this.#market;
     if (!market) return;

@@ -28,3 +28,8 @@ export function setText(element: HTMLElement, text: string): void {
 export function setData(element: HTMLElement, name: string, value: string): void {
   if (element.dataset[name] !== value) element.dataset[name] = value;
 }
+
+/** Hides or shows an element that does not do so already. */
+export function setHidden(element: HTMLElement, isHidden: boolean): void {
+  if (element.hidden !== isHidden) element.hidden = isHidden;
+}

@@ -169,6 +169,7 @@ setInterval(() => {
   // A page that was asleep finds that everything is stale before the client's timer does.
   const isSilent = client.session.connection !== 'disconnected' && client.session.isSilent();
   if (isSilent) board.repaint();
+  board.tick();
   detail.tick();
   if (isSilent && detail.market) painter.add(detail);
   if (++ticks % (1000 / TICK_MS) === 0) wire.tick();

@@ -29,12 +29,18 @@ export class MarketView implements Painted {
   readonly #format: () => OddsFormat;
   #held: Row[] = [];
   #isExchange = false;
+  #shown: Market | undefined;
   #version = -1;
+  #definedVersion = -1;
   #shownFormat: OddsFormat | undefined;
   #look: Look | undefined;
   /** Whether somebody can see it, or nearly. */
   isNear = true;
   place: Place;
+  /** Width of the board for which it was found out which names have room. */
+  fittedWidth = 0;
+  /** Those of the selections in the page. */
+  names: readonly HTMLElement[] = [];
   /** What a search looks through, in lower case. */
   words = '';
   /** Called when the name or score has changed. */
@@ -64,7 +70,7 @@ export class MarketView implements Painted {
   }
 
   get urgency(): Urgency {
-    if (this.#look === 'open' && lookOf(this.market) !== 'open') return 'now';
+    if (this.#look === 'open' && (lookOf(this.market) !== 'open' || this.#held.some(isOut))) return 'now';
     return this.isNear ? 'soon' : 'later';
   }
 
@@ -73,8 +79,9 @@ export class MarketView implements Painted {
     const format = this.#format();
     const look = lookOf(market);
     // Silence makes prices stale without a change of the market.
-    if (market.version === this.#version && look === this.#look && format === this.#shownFormat) return;
-    if (market.version !== this.#version) this.#define();
+    if (market === this.#shown && market.version === this.#version && look === this.#look && format === this.#shownFormat) return;
+    if (!this.isNear || !this.#hasRows()) this.define();
+    this.#shown = market;
     this.#version = market.version;
     this.#shownFormat = format;
     if (look !== this.#look) {
@@ -93,31 +100,46 @@ export class MarketView implements Painted {
         row.status = status;
         setData(row.element, 'status', status.toLowerCase());
       }
-      this.#show(back, selection, 'back', look, format);
-      if (lay) this.#show(lay, selection, 'lay', look, format);
+      this.#show(back, shownPrice(selection, 'back', look), look, format);
+      if (lay) this.#show(lay, shownPrice(selection, 'lay', look), look, format);
     }
   }
 
-  #show(cell: PriceCell, selection: Selection, side: 'back' | 'lay', look: Look, format: OddsFormat): void {
-    const quote = selection[side];
-    const isActive = selection.status === 'ACTIVE';
-    cell.show(isActive ? shownPrice(quote, look) : undefined, quote.bettable, format, this.#painter);
+  #show(cell: PriceCell, price: number | undefined, look: Look, format: OddsFormat): void {
+    // What nobody sees needs no tint.
+    cell.show(price, look === 'open' && price !== undefined, format, this.isNear ? this.#painter : undefined);
   }
 
-  /** Names, scores and selections, which seldom change. */
-  #define(): void {
+  /** Whether its name, score and selections have not been looked at since it has changed. */
+  get isUndefined(): boolean {
+    return this.market.version !== this.#definedVersion;
+  }
+
+  /** Names, scores and selections, which seldom change: a market that is near is asked for them a few times a second. */
+  define(): void {
     const { market } = this;
+    const isFirst = this.#definedVersion < 0;
+    this.#definedVersion = market.version;
     const place = placeOf(market);
-    if (this.#version < 0 || place.score !== this.place.score || place.name !== this.place.name) {
+    if (isFirst || place.score !== this.place.score || place.name !== this.place.name) {
       this.place = place;
       if (this.button.textContent !== place.name) this.button.textContent = place.name;
       this.onPlace?.();
     }
     const { selections } = market;
     const isExchange = this.#isExchange || selections.some((selection) => selection.lay.indicativePrice !== undefined || selection.depth('back', 1).rungs.length > 0);
-    if (selections.length === this.#held.length && isExchange === this.#isExchange && selections[0] === this.#held[0]?.selection) return;
+    if (isExchange === this.#isExchange && this.#hasRows()) return;
     this.#isExchange = isExchange;
     this.#build();
+    // What is new is empty.
+    this.#version = -1;
+    this.#painter.add(this);
+  }
+
+  /** Whether the rows are those of the market's selections. */
+  #hasRows(): boolean {
+    const { selections } = this.market;
+    return selections.length === this.#held.length && selections[0] === this.#held[0]?.selection;
   }
 
   #build(): void {
@@ -136,6 +158,8 @@ export class MarketView implements Painted {
     });
     // `selections` is in order of numbers elsewhere; here the first row is what tells whether it is another market.
     this.#held.sort((a, b) => a.selection.number - b.selection.number);
+    this.fittedWidth = 0;
+    this.names = this.#held.map(({ element }) => element.firstElementChild as HTMLElement);
     this.#rows.replaceChildren(...selections.map((selection) => this.#held[selection.number]!.element));
     this.#arrange(selections.length, labels.map((label) => label.length).sort((a, b) => a - b));
   }
@@ -147,6 +171,12 @@ export class MarketView implements Painted {
     const isPairs = count > 4 && count % 2 === 0 && longest <= 10 && !this.#isExchange;
     setData(this.element, 'kind', isList ? 'list' : isPairs ? 'pairs' : 'tiles');
     setData(this.element, 'sides', this.#isExchange ? '2' : '1');
+    this.element.style.setProperty('--count', String(count));
     setData(this.element, 'columns', String(isPairs ? Math.min(count / 2, 5) : count <= 3 ? count : longest > 12 ? 2 : count === 4 ? 4 : 6));
   }
+}
+
+/** Whether its price is shown and the selection has left the market, while the others go on. */
+function isOut({ selection, status }: Row): boolean {
+  return status === 'ACTIVE' && selection.status !== 'ACTIVE';
 }

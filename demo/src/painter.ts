@@ -10,13 +10,23 @@ export interface Painted {
   paint(): void;
 }
 
+/** How a price that has moved looks. */
+export type Tint = '' | 'up' | 'down' | 'up fading' | 'down fading';
+
+/** What can show a movement. */
+export interface Tinted {
+  tint(tint: Tint): void;
+  /** Shows the movement more lightly. */
+  fade(): void;
+}
+
 /**
  * Prices are written in every second animation frame, which nobody can tell from every one: each frame with writes costs a
  * layout and a paint of its own, however little it writes.
  */
 const WRITES_EVERY_MS = 30;
 /** Of what may wait, this many are painted with the others, so that find-in-page and readers find today's prices. */
-const PATIENT_PER_WRITE = 12;
+const PATIENT_PER_WRITE = 2;
 /** How long a price is tinted after it has moved. */
 const TINT_MS = 900;
 /** For so long at the end the tint is lighter. A step costs one write; a transition would paint every frame anew. */
@@ -27,17 +37,24 @@ const FADE_MS = 400;
 export class Painter {
   readonly #waiting = { now: new Set<Painted>(), soon: new Set<Painted>(), later: new Set<Painted>() };
   #writtenMs = 0;
-  /** Elements that show a movement, the oldest first, with the end of it. */
-  readonly #tinted = new Map<HTMLElement, number>();
+  /** What shows a movement, and what shows it more lightly already: the oldest first, with the end of it. */
+  readonly #tinted = new Map<Tinted, number>();
+  readonly #fading = new Map<Tinted, number>();
   #isAwaited = false;
 
   /** Paints this when it is due. */
   add(painted: Painted): void {
     const { now, soon, later } = this.#waiting;
     const { urgency } = painted;
-    if (now.has(painted) || (urgency === 'later' && soon.has(painted))) return;
-    this.remove(painted);
-    (urgency === 'now' ? now : urgency === 'soon' ? soon : later).add(painted);
+    if (now.has(painted) || (urgency !== 'now' && soon.has(painted))) return;
+    if (urgency === 'now') {
+      soon.delete(painted);
+      later.delete(painted);
+      now.add(painted);
+    } else if (urgency === 'soon') {
+      later.delete(painted);
+      soon.add(painted);
+    } else later.add(painted);
     this.#await();
   }
 
@@ -47,12 +64,12 @@ export class Painter {
   }
 
   /** Shows that a price went up or down. */
-  tint(element: HTMLElement, direction: 'up' | 'down'): void {
-    element.classList.remove('up', 'down', 'fading');
-    element.classList.add(direction);
+  tint(tinted: Tinted, direction: 'up' | 'down'): void {
+    tinted.tint(direction);
+    this.#fading.delete(tinted);
     // Deleted first, so that the map stays in order of the ends.
-    this.#tinted.delete(element);
-    this.#tinted.set(element, performance.now() + TINT_MS);
+    this.#tinted.delete(tinted);
+    this.#tinted.set(tinted, this.#writtenMs + TINT_MS);
     this.#await();
   }
 
@@ -69,17 +86,21 @@ export class Painter {
     if (now.size > 0 || nowMs - this.#writtenMs >= WRITES_EVERY_MS) {
       this.#writtenMs = nowMs;
       paint(now, Infinity);
-      for (const [element, endMs] of this.#tinted) {
+      for (const [tinted, endMs] of this.#tinted) {
         if (endMs - FADE_MS > nowMs) break;
-        if (endMs <= nowMs) {
-          this.#tinted.delete(element);
-          element.classList.remove('up', 'down', 'fading');
-        } else element.classList.add('fading');
+        this.#tinted.delete(tinted);
+        this.#fading.set(tinted, endMs);
+        tinted.fade();
+      }
+      for (const [tinted, endMs] of this.#fading) {
+        if (endMs > nowMs) break;
+        this.#fading.delete(tinted);
+        tinted.tint('');
       }
       paint(soon, Infinity);
       paint(later, PATIENT_PER_WRITE);
     }
-    if (this.#tinted.size + soon.size + later.size > 0) this.#await();
+    if (this.#tinted.size + this.#fading.size + soon.size + later.size > 0) this.#await();
   };
 }
 
