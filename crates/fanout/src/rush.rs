@@ -10,7 +10,7 @@ const WINDOW_MS: u64 = 100;
 /// A rush ends this long after the last window that was one.
 const LASTS_MS: u64 = 300;
 /// What every rate is at least while it lasts.
-pub(crate) const RUSH_INTERVAL_MS: u64 = 250;
+pub(crate) const RUSH_INTERVAL_MS: u64 = 500;
 
 /// Whether very many receivers come at once.
 #[derive(Debug, Default)]

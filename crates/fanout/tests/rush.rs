@@ -35,7 +35,7 @@ fn a_rush_slows_changes_down_and_no_suspension() {
         assert_eq!(held(&world, id).1, MarketStatus::Suspended);
     }
     world.commit(back("1.1", 20_000, 300));
-    world.wait(250);
+    world.wait(500);
     for id in [fresh, slow] {
         assert_eq!(held(&world, id).0, world.store.revision());
     }
