@@ -33,7 +33,9 @@ pub const CONTROL_FRAMES_BURST: u32 = 20;
 pub(crate) struct Socket {
     pub(crate) id: ConnectionId,
     stream: TcpStream,
-    /// What the kernel has not taken. There while the socket is full, even if nothing is kept.
+    /// The kernel has not taken everything; what it is to take next may be kept, or may be for the fan-out to say.
+    is_full: bool,
+    /// What is kept.
     unsent: Option<Box<Unsent>>,
     /// The client is in the middle of a message.
     pub(crate) reader: Option<Box<Reader>>,
@@ -66,12 +68,21 @@ pub(crate) enum Written {
 
 impl Socket {
     pub(crate) fn new(id: ConnectionId, stream: TcpStream, seat: Seat) -> Self {
-        Self { id, stream, unsent: None, reader: None, control: None, ends_at: None, _seat: seat }
+        Self {
+            id,
+            stream,
+            is_full: false,
+            unsent: None,
+            reader: None,
+            control: None,
+            ends_at: None,
+            _seat: seat,
+        }
     }
 
     /// Whether the kernel has not taken everything.
     pub(crate) fn is_full(&self) -> bool {
-        self.unsent.is_some()
+        self.is_full
     }
 
     pub(crate) fn is_ending(&self) -> bool {
@@ -99,17 +110,17 @@ impl Socket {
                 Ok(count) if count == frames.bytes().len() => return Ok(frames.frames()),
                 Ok(count) => {
                     let begun = frames.begun(count);
-                    let mut unsent = Unsent::default();
+                    self.is_full = true;
                     if frames.end(begun) > count {
                         // No room for more: whoever is stuck is so with one part.
-                        unsent.parts = [frames.keep(count..frames.end(begun))].into();
+                        let parts = [frames.keep(count..frames.end(begun))].into();
+                        self.unsent = Some(Box::new(Unsent { parts, ..Unsent::default() }));
                     }
-                    self.unsent = Some(Box::new(unsent));
                     return Ok(begun);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.unsent = Some(Box::default());
+                    self.is_full = true;
                     return Ok(0);
                 }
                 Err(error) => return Err(error),
@@ -125,7 +136,7 @@ impl Socket {
 
     /// Puts parts behind everything else, and writes what can be written.
     pub(crate) fn push(&mut self, parts: impl IntoIterator<Item = Bytes>) -> Written {
-        let was_full = self.unsent.is_some();
+        let was_full = std::mem::replace(&mut self.is_full, true);
         self.unsent.get_or_insert_default().parts.extend(parts);
         if was_full { Written::Nothing } else { self.resume() }
     }
@@ -144,9 +155,11 @@ impl Socket {
 
     /// Writes what was kept.
     pub(crate) fn resume(&mut self) -> Written {
-        let Some(unsent) = &mut self.unsent else { return Written::All };
+        if !self.is_full {
+            return Written::All;
+        }
         let mut has_written = false;
-        while !unsent.parts.is_empty() {
+        while let Some(unsent) = self.unsent.as_mut().filter(|unsent| !unsent.parts.is_empty()) {
             let mut slices = [IoSlice::new(&[]); PARTS_PER_WRITE];
             let mut count = 0;
             for (slice, part) in slices.iter_mut().zip(&unsent.parts) {
@@ -166,7 +179,7 @@ impl Socket {
                 Err(_) => return Written::Broken,
             }
         }
-        self.unsent = None;
+        (self.is_full, self.unsent) = (false, None);
         if self.is_ending() && self.stream.shutdown(std::net::Shutdown::Write).is_err() {
             return Written::Broken;
         }
@@ -272,7 +285,7 @@ mod tests {
         while taken == batch.frames() && !socket.is_full() {
             taken = socket.write(&mut batch).unwrap();
         }
-        let kept: usize = socket.unsent.as_ref().unwrap().parts.iter().map(Bytes::len).sum();
+        let kept: usize = socket.unsent.iter().flat_map(|unsent| &unsent.parts).map(Bytes::len).sum();
         assert!(kept < 3_000, "{kept} bytes are kept");
         assert!(taken <= batch.frames());
     }
@@ -287,8 +300,8 @@ mod tests {
             while socket.write(&mut Batch::of([frame.as_slice()].into_iter())).unwrap() == 1
                 && !socket.is_full()
             {}
-            let unsent = socket.unsent.as_ref().expect("it is full");
-            assert!(unsent.parts.is_empty(), "a part of a frame of {length} bytes is kept");
+            assert!(socket.is_full());
+            assert!(socket.unsent.is_none(), "a part of a frame of {length} bytes is kept");
         }
     }
 
