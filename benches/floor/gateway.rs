@@ -152,7 +152,8 @@ impl Gateway {
 
     pub(crate) fn commit(&mut self, changing: usize) {
         self.turn += 1;
-        self.now_ms += 100;
+        // Longer than the rush of connecting lasts.
+        self.now_ms += 1_000;
         let committed = self.store.commit(&change(changing, self.turn)).expect("a good commit");
         self.fanout.handle_commit(self.now_ms, &self.store, &committed);
         self.fanout.handle_timeout(self.now_ms, &self.store);
@@ -164,7 +165,8 @@ impl Gateway {
         let counters = self.shards.counters();
         let before = counters.read();
         self.turn += 1;
-        self.now_ms += 100;
+        // Longer than the rush of connecting lasts.
+        self.now_ms += 1_000;
         let commit = change(changing, self.turn);
         let committed = self.store.commit(&commit).expect("a good commit");
         let pieces_before = self.fanout.stats();
