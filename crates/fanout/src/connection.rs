@@ -82,8 +82,8 @@ pub(crate) struct Connection {
     pub(crate) cursor: Revision,
     /// It holds something as of `cursor`; a new session holds nothing.
     pub(crate) holds_cursor: bool,
-    /// How often it may ask for markets again.
-    pub(crate) resync_limit: RateLimit,
+    /// How often it may ask for markets again, once it has asked.
+    resync_limit: Option<Box<RateLimit>>,
     /// Answers that wait for the socket.
     pub(crate) control: Vec<Bytes>,
     /// Markets it needs snapshots of.
@@ -110,12 +110,18 @@ impl Connection {
             is_behind: false,
             cursor: Revision(0),
             holds_cursor: false,
-            resync_limit: RateLimit::new(RESYNCS_PER_SECOND, RESYNCS_BURST),
+            resync_limit: None,
             control: Vec::new(),
             snapshots: BTreeSet::new(),
             removed: BTreeSet::new(),
             is_closing: false,
         }
+    }
+
+    /// Counts a resync; says whether it may come.
+    pub(crate) fn count_resync(&mut self, now_ms: u64) -> bool {
+        let full = || Box::new(RateLimit::new(RESYNCS_PER_SECOND, RESYNCS_BURST));
+        self.resync_limit.get_or_insert_with(full).take(now_ms)
     }
 
     /// Its shard has handed its position back: it was given everything up to here.

@@ -43,7 +43,7 @@ impl Fanout {
             Ok(Some(Request::Unsubscribe { subscription })) => self.unsubscribe(store, id, subscription),
             Ok(Some(Request::Resync { markets, since, .. })) => {
                 self.stats.resyncs += 1;
-                if !connection.resync_limit.take(now_ms) {
+                if !connection.count_resync(now_ms) {
                     let reason = "resyncs come too often; connect again".to_owned();
                     return self.close(id, ErrorCode::RateLimited, reason);
                 }

@@ -1,31 +1,27 @@
 //! How much a peer may ask for.
 
 /// Parts of a token: what a rate of one per minute brings in a millisecond is one part.
-const PARTS: u64 = 60_000;
+const PARTS: u32 = 60_000;
 
-/// A token bucket: `burst` at once, a rate in the long run. Four integers per connection.
+/// A token bucket: `burst` at once, a rate in the long run. 24 bytes, because every connection has several.
 #[derive(Debug, Clone)]
 pub struct RateLimit {
-    per_minute: u64,
+    per_minute: u32,
     /// In parts of a token, as the level.
-    burst: u64,
-    level: u64,
+    burst: u32,
+    level: u32,
     last_ms: u64,
 }
 
 impl RateLimit {
-    /// A full bucket.
+    /// A full bucket. Bursts of more than 71,582 (2^32 parts) and rates of more than 71,582,788 a second are taken as those.
     pub fn new(per_second: u32, burst: u32) -> Self {
-        Self::with_rate(u64::from(per_second) * 60, burst)
+        Self::per_minute(per_second.saturating_mul(60), burst)
     }
 
     /// A full bucket that fills slowly.
     pub fn per_minute(per_minute: u32, burst: u32) -> Self {
-        Self::with_rate(u64::from(per_minute), burst)
-    }
-
-    fn with_rate(per_minute: u64, burst: u32) -> Self {
-        let burst = u64::from(burst) * PARTS;
+        let burst = burst.saturating_mul(PARTS);
         Self { per_minute, burst, level: burst, last_ms: 0 }
     }
 
@@ -33,7 +29,9 @@ impl RateLimit {
     pub fn take(&mut self, now_ms: u64) -> bool {
         let passed_ms = now_ms.saturating_sub(self.last_ms);
         self.last_ms = self.last_ms.max(now_ms);
-        self.level = self.level.saturating_add(passed_ms.saturating_mul(self.per_minute)).min(self.burst);
+        let filled =
+            passed_ms.saturating_mul(u64::from(self.per_minute)).saturating_add(u64::from(self.level));
+        self.level = filled.min(u64::from(self.burst)) as u32;
         let allowed = self.level >= PARTS;
         if allowed {
             self.level -= PARTS;
