@@ -297,9 +297,7 @@ mod tests {
             let (mut socket, _peer) = pair();
             socket2::SockRef::from(&socket.stream).set_send_buffer_size(64 * 1024).unwrap();
             let frame = vec![7; length];
-            while socket.write(&mut Batch::of([frame.as_slice()].into_iter())).unwrap() == 1
-                && !socket.is_full()
-            {}
+            while socket.write(&mut Batch::of([frame.as_slice()])).unwrap() == 1 && !socket.is_full() {}
             assert!(socket.is_full());
             assert!(socket.unsent.is_none(), "a part of a frame of {length} bytes is kept");
         }

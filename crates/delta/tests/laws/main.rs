@@ -172,7 +172,7 @@ fn a_change_that_names_an_unknown_selection_touches_nothing() {
     let market = history.last();
     let mut change = difference(market, market, View::FULL);
     change.base = Base::At(market.revision());
-    change.cleared.push((oddswire_model::SelectionNumber(3), oddswire_model::Field::Back));
+    change.cleared.push((oddswire_model::SelectionNumber(3), Field::Back));
     let mut held = mirror(market, View::FULL);
     assert_eq!(apply(&mut held, &change), Err(ApplyError::UnknownSelection(3)));
     assert!(shows(&held, market, View::FULL));
